@@ -1,0 +1,2 @@
+// Package feed serves one source's rows to any number of readers.
+package feed

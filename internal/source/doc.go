@@ -1,0 +1,2 @@
+// Package source supervises ingest: one stream from upstream per source.
+package source
