@@ -1,0 +1,62 @@
+// Package codec turns rows and frames into the bytes that clients receive:
+// GraphQL response bodies in JSON, and the relay's TSV and JSON lines.
+//
+// A selection is compiled once, by [CompileUpdates], [CompileChanges] or
+// [CompileRow], into a flat list of small steps: a constant fragment such as
+// `,"symbol":` followed by one variable part. Encoding an event walks that list
+// and appends; nothing is looked up, reflected or allocated on the way, apart
+// from the growth of the caller's buffer (and one string for each escaped
+// element of an array of JSON values).
+//
+//	enc, err := codec.CompileUpdates(shape, "livePnL", []codec.Field{
+//		{Alias: "operation", Name: "operation"},
+//		{Alias: "data", Name: "data", Fields: []codec.Field{{Alias: "sym", Name: "symbol"}}},
+//	})
+//	buf, ends = enc.Encode(buf[:0], ends[:0], &frame)
+//	// {"data":{"livePnL":{"operation":"INSERT","data":{"sym":"ACME"}}}}
+//
+// # Cells
+//
+// Cells are the database's text (see package relation). How each kind is
+// written is product behavior:
+//
+//	Integer      number; null outside int32
+//	BigInt       string of digits
+//	Float        number, the digits as they came; NaN and infinities are null
+//	Decimal      string, exact; NaN, Infinity and -Infinity as those words
+//	String       string
+//	UUID         string in lower case
+//	Boolean      true, false
+//	Timestamp    "2026-01-02T03:04:05.678Z" for zoned columns, in UTC whatever
+//	             offset the text has; no Z without zone; infinity and BC as is
+//	Date, Time   string, as is
+//	JSON         the value, compacted; a string of its text in string style
+//	Array        array, elements by their kind; a string of that array's JSON
+//	             text in string style, where the GraphQL type is String
+//	Enumeration  string; null when the text is not one of the values
+//
+// Text that its kind cannot hold is null: no input makes an encoder panic or
+// write invalid JSON, raw control bytes or invalid UTF-8. Every null that
+// stands for something is counted in [Anomalies]; the caller logs them.
+//
+// # Relay lines
+//
+// [TSV] and [JSONLines] write one line, newline included, for each event:
+//
+//	1700000000000\t1\t7\tACME\t\N
+//	{"timestamp":"1700000000000","diff":1,"row":{"id":7,"symbol":"ACME","price":null}}
+//
+// diff 1 puts the row in place of any with its key, -1 removes it. TSV cells
+// are the database's text escaped as in COPY; JSON values are written as above.
+// Both name columns as the database does.
+//
+// # Concurrency
+//
+// Encoders are immutable and safe for concurrent use. They never block, log or
+// keep what they are given. Anomalies are atomic counters.
+//
+// # Seams
+//
+// A frame message is a list of steps of which one, opChanges, writes the rows.
+// Column-shaped frames are the same header fields with other steps for rows.
+package codec

@@ -1,0 +1,51 @@
+package codec
+
+import (
+	"strconv"
+
+	"github.com/tycostream/tycostream/internal/feed"
+)
+
+var (
+	_ feed.Encoder = (*updates)(nil)
+	_ feed.Encoder = (*changes)(nil)
+	_ feed.Encoder = (*tsv)(nil)
+	_ feed.Encoder = (*jsonLines)(nil)
+)
+
+// updates writes one message per event.
+type updates struct {
+	plan *plan
+	id   string
+}
+
+func (u *updates) ID() string   { return u.id }
+func (u *updates) Frames() bool { return false }
+
+func (u *updates) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) {
+	var digits [20]byte
+	sc := scope{frame: f, time: strconv.AppendUint(digits[:0], f.Time, 10)}
+	for i := range f.Events {
+		sc.event = &f.Events[i]
+		sc.row = sc.event.Row
+		dst = u.plan.append(dst, &sc)
+		ends = append(ends, len(dst))
+	}
+	return dst, ends
+}
+
+// changes writes one message per frame.
+type changes struct {
+	plan *plan
+	id   string
+}
+
+func (c *changes) ID() string   { return c.id }
+func (c *changes) Frames() bool { return true }
+
+func (c *changes) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) {
+	var digits [20]byte
+	sc := scope{frame: f, time: strconv.AppendUint(digits[:0], f.Time, 10)}
+	dst = c.plan.append(dst, &sc)
+	return dst, append(ends, len(dst))
+}

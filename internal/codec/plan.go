@@ -1,0 +1,186 @@
+package codec
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+// Field is one field of a collected selection: fragments are resolved and
+// fields with the same response key merged.
+type Field struct {
+	Alias  string  // response key
+	Name   string  // field name, __typename and _key included
+	Fields []Field // selection of an object
+}
+
+// Types are the GraphQL type names of a source, for __typename.
+type Types struct {
+	Row     string // LivePnL
+	Update  string // LivePnLUpdate
+	Changes string // LivePnLChanges
+}
+
+// Shape is what encoders of one source have in common.
+type Shape struct {
+	Schema        *relation.Schema
+	Types         Types
+	StringScalars bool // `scalars: string` of schema.yaml
+
+	Anomalies *Anomalies       // counts cells written as null; nil: not counted
+	Now       func() time.Time // for sentAt; nil: time.Now
+}
+
+// step is one constant fragment and the variable part behind it.
+type step struct {
+	before string
+	op     op
+	index  int     // opCell: position of the column
+	column *column // opCell
+	events *plan   // opChanges: one element of the list
+}
+
+// op says what a step appends behind its fragment.
+type op uint8
+
+const (
+	opCell op = iota // one cell of the row
+	opKey            // the row's key as a string
+	// of an event
+	opOperation
+	opFields
+	opTimestamp
+	// of a frame
+	opChanges
+	opKind
+	opLast
+	opCursor
+	opFrom
+	opAsOf
+	opSentAt
+	opState
+)
+
+// plan is a compiled selection.
+type plan struct {
+	schema *relation.Schema
+	steps  []step
+	after  string   // behind the last step
+	names  []string // opFields: the columns' names as JSON strings
+	all    string   // opFields: the list of all names
+	now    func() time.Time
+}
+
+// scope is what steps read. Row steps need row, event steps event, all others
+// frame.
+type scope struct {
+	row   relation.Row
+	event *feed.Event
+	frame *feed.Frame
+	time  []byte // frame.Time in digits
+}
+
+func (p *plan) append(dst []byte, sc *scope) []byte {
+	for i := range p.steps {
+		s := &p.steps[i]
+		dst = append(dst, s.before...)
+		switch s.op { //nolint:exhaustive // appendMeta has the rest
+		case opCell:
+			if text, ok := sc.row.Cell(s.index); ok {
+				dst = s.column.append(dst, text)
+			} else {
+				dst = append(dst, "null"...)
+			}
+		case opKey:
+			start := len(dst)
+			dst = quoteTail(p.schema.AppendKey(dst, sc.row), start)
+		case opFields:
+			dst = p.appendFields(dst, sc.event)
+		case opChanges:
+			dst = appendChanges(dst, s.events, sc)
+		default:
+			dst = p.appendMeta(dst, s.op, sc)
+		}
+	}
+	return append(dst, p.after...)
+}
+
+// appendMeta appends what an event or a frame says of itself.
+func (p *plan) appendMeta(dst []byte, o op, sc *scope) []byte {
+	switch o { //nolint:exhaustive // append has the rest
+	case opOperation:
+		dst = append(dst, '"')
+		dst = append(dst, sc.event.Op.String()...)
+		return append(dst, '"')
+	case opTimestamp:
+		dst = append(dst, '"')
+		dst = append(dst, sc.time...)
+		return append(dst, '"')
+	case opKind:
+		dst = append(dst, '"')
+		dst = append(dst, sc.frame.Kind.String()...)
+		return append(dst, '"')
+	case opLast:
+		return strconv.AppendBool(dst, sc.frame.Last)
+	case opCursor:
+		return relation.AppendJSONString(dst, sc.frame.Cursor)
+	case opFrom:
+		if sc.frame.From == "" {
+			return append(dst, "null"...)
+		}
+		return relation.AppendJSONString(dst, sc.frame.From)
+	case opAsOf:
+		return appendWall(dst, sc.frame.Wall)
+	case opSentAt:
+		return appendWall(dst, p.now().UnixMicro())
+	case opState:
+		dst = append(dst, '"')
+		dst = append(dst, sc.frame.State.String()...)
+		return append(dst, '"')
+	}
+	return dst
+}
+
+// appendFields appends the names of the columns that the event changed.
+func (p *plan) appendFields(dst []byte, e *feed.Event) []byte {
+	if e.Op != feed.Update {
+		return append(dst, p.all...)
+	}
+	dst = append(dst, '[')
+	start := len(dst)
+	for i, name := range p.names {
+		if !changed(e, i) {
+			continue
+		}
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, name...)
+	}
+	return append(dst, ']')
+}
+
+func changed(e *feed.Event, i int) bool {
+	if e.Old == "" {
+		return e.Changed.Has(i)
+	}
+	was, wasOK := e.Old.Cell(i)
+	is, isOK := e.Row.Cell(i)
+	return was != is || wasOK != isOK
+}
+
+func appendChanges(dst []byte, element *plan, sc *scope) []byte {
+	dst = append(dst, '[')
+	inner := *sc
+	for i := range sc.frame.Events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		inner.event = &sc.frame.Events[i]
+		inner.row = inner.event.Row
+		dst = element.append(dst, &inner)
+	}
+	return append(dst, ']')
+}
