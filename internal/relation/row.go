@@ -34,7 +34,10 @@ func (r Row) Len() int {
 	return int(uint16At(r, 0) &^ wideForm)
 }
 
-func uint16At(r Row, i int) uint16 { return uint16(r[i]) | uint16(r[i+1])<<8 }
+func uint16At(r Row, i int) uint16 {
+	_ = r[i+1] // one bounds check instead of two
+	return uint16(r[i]) | uint16(r[i+1])<<8
+}
 
 func uint32At(r Row, i int) uint32 {
 	return uint32(r[i]) | uint32(r[i+1])<<8 | uint32(r[i+2])<<16 | uint32(r[i+3])<<24
@@ -54,15 +57,28 @@ func (r Row) end(i int, wide bool) (int, bool) {
 // when i is out of range. The text shares the row's memory.
 func (r Row) Cell(i int) (string, bool) {
 	head := uint16At(r, 0)
-	n, wide := int(head&^wideForm), head&wideForm != 0
-	start, base := 0, 2+2*n
-	if wide {
-		base = 2 + 4*n
+	if head&wideForm != 0 {
+		return r.wideCell(i, int(head&^wideForm))
+	}
+	// Written out for the narrow form, which nearly all rows have: encoders and
+	// filters spend a quarter of their time here.
+	at, base, start := 2+2*i, 2+2*int(head), 0
+	end := uint16At(r, at)
+	if end&narrowNull != 0 {
+		return "", false
 	}
 	if i > 0 {
-		start, _ = r.end(i-1, wide)
+		start = int(uint16At(r, at-2) &^ narrowNull)
 	}
-	end, null := r.end(i, wide)
+	return string(r[base+start : base+int(end)]), true
+}
+
+func (r Row) wideCell(i, n int) (string, bool) {
+	start, base := 0, 2+4*n
+	if i > 0 {
+		start, _ = r.end(i-1, true)
+	}
+	end, null := r.end(i, true)
 	if null {
 		return "", false
 	}
