@@ -191,3 +191,6 @@ func (l *Log) forgetLives(id uint32, horizon uint64) {
 		l.earlier[id] = rest
 	}
 }
+
+// GraveAt returns the sequence number of the i-th oldest death remembered.
+func (l *Log) GraveAt(i int) uint64 { return l.graves[i].died }

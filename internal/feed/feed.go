@@ -1,0 +1,403 @@
+package feed
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/table"
+)
+
+// Config holds a feed's limits. The zero value means the defaults.
+type Config struct {
+	RingBytes  int           // encoded-size estimate of a view's ring: 4 MiB
+	RingChunks int           // upstream times in a view's ring: 1024
+	MaxGraves  int           // tombstones kept for readers that are behind: 100,000, or the rows if more
+	FrameRows  int           // rows per frame when the reader does not say: 1000
+	Heartbeat  time.Duration // an empty frame after this long without one: 5 s
+	QueryWait  time.Duration // how long a query waits for the first snapshot: 5 s
+	Linger     time.Duration // how long a view without readers is kept: 10 s
+}
+
+func (c Config) withDefaults() Config {
+	return Config{
+		RingBytes:  cmp.Or(c.RingBytes, 4<<20),
+		RingChunks: cmp.Or(c.RingChunks, 1024),
+		MaxGraves:  cmp.Or(c.MaxGraves, 100_000),
+		FrameRows:  cmp.Or(c.FrameRows, 1000),
+		Heartbeat:  cmp.Or(c.Heartbeat, 5*time.Second),
+		QueryWait:  cmp.Or(c.QueryWait, 5*time.Second),
+		Linger:     cmp.Or(c.Linger, 10*time.Second),
+	}
+}
+
+// Error ends a subscription or refuses a query. Code is the GraphQL error's
+// extensions.code; Text says what happened and what to do.
+type Error struct{ Code, Text string }
+
+func (e *Error) Error() string { return e.Text }
+
+// The codes of Error.
+const (
+	CodeNotReady = "SOURCE_NOT_READY" // no snapshot yet
+	CodeResync   = "RESYNC_REQUIRED"  // history that the reader needs is gone
+	CodeClosed   = "SOURCE_CLOSED"    // the gateway is shutting down, or the source was taken away
+)
+
+// Feed serves one source's rows. See the package for its concurrency.
+type Feed struct {
+	schema *relation.Schema
+	cfg    Config
+	staged []relation.Row // by Load, for Commit; the writer's own
+
+	mu        sync.RWMutex // guards all below; held for reading by cursors that scan
+	table     *table.Table
+	views     map[string]*view // by canonical filter
+	dirty     []*view          // of the times being applied: views with pending chunks
+	committed bool
+	state     State
+	reason    string
+	epoch     atomic.Uint64 // of cursors
+	ready     bool          // committed, and not STARTING again
+	readyCh   chan struct{} // closed when ready turns true, replaced when it turns false
+
+	demand  demand
+	counts  [4]atomic.Uint64 // row changes by Op; 0 unused
+	newest  atomic.Int64     // wall clock of the newest change, Unix microseconds
+
+	stop chan struct{}
+	wg   sync.WaitGroup
+	once sync.Once
+}
+
+// New returns a feed without rows, in state STARTING. Close it.
+func New(schema *relation.Schema, cfg Config) *Feed {
+	f := &Feed{
+		schema:  schema,
+		cfg:     cfg.withDefaults(),
+		table:   table.New(schema),
+		views:   make(map[string]*view),
+		readyCh: make(chan struct{}),
+		stop:    make(chan struct{}),
+	}
+	f.demand.changed = make(chan struct{})
+	f.wg.Go(f.tick)
+	return f
+}
+
+// Schema returns the shape of the rows.
+func (f *Feed) Schema() *relation.Schema { return f.schema }
+
+// Close ends every subscription with CodeClosed and the feed's goroutines.
+func (f *Feed) Close() {
+	f.once.Do(func() { close(f.stop) })
+	f.wg.Wait()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, v := range f.views {
+		v.wake()
+	}
+}
+
+func (f *Feed) closed() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Load stages rows of a new snapshot. They stay invisible until Commit.
+func (f *Feed) Load(rows []relation.Row) error {
+	if f.staged == nil {
+		f.staged = rows
+	} else {
+		f.staged = append(f.staged, rows...)
+	}
+	return nil
+}
+
+// Staged returns how many rows Load has staged.
+func (f *Feed) Staged() int { return len(f.staged) }
+
+// Abort drops the staged rows.
+func (f *Feed) Abort() { f.staged = nil }
+
+// Commit makes the staged rows the source's whole content at fr. Readers get
+// only what differs from before. A key that is staged twice gives a
+// *table.ClaimError and changes nothing.
+func (f *Feed) Commit(fr relation.Frontier) error {
+	rows := f.staged
+	f.staged = nil
+	f.mu.Lock()
+	from := f.table.Head().Seq
+	touches, err := f.table.Replace(rows, fr)
+	if err != nil {
+		f.mu.Unlock()
+		return err
+	}
+	f.committed = true
+	f.spread(touches, from)
+	f.finish()
+	return nil
+}
+
+// Apply makes whole upstream times, in ascending order, visible together; fr
+// is at or after the last of them. When a change's claim does not hold, the
+// times before it are applied and a *table.ClaimError is returned.
+func (f *Feed) Apply(batches []relation.Batch, fr relation.Frontier) error {
+	f.mu.Lock()
+	for _, b := range batches {
+		from := f.table.Head().Seq
+		touches, err := f.table.Apply(b)
+		if err != nil {
+			f.finish()
+			return err
+		}
+		f.spread(touches, from)
+	}
+	f.table.Advance(fr)
+	f.finish()
+	return nil
+}
+
+// spread tells every view of one time's touches. It holds mu.
+func (f *Feed) spread(touches []table.Touch, from uint64) {
+	if len(touches) == 0 {
+		return
+	}
+	for i := range touches {
+		f.counts[opOf(touches[i].Old, touches[i].New)].Add(1)
+	}
+	f.newest.Store(f.table.Head().Wall)
+	for _, v := range f.views {
+		if ch := v.follow(touches, from); ch != nil {
+			if len(v.pending) == 0 {
+				f.dirty = append(f.dirty, v)
+			}
+			v.pending = append(v.pending, ch)
+		}
+	}
+}
+
+func opOf(before, after relation.Row) Op {
+	switch {
+	case before == "":
+		return Insert
+	case after == "":
+		return Delete
+	}
+	return Update
+}
+
+// finish publishes what spread collected, forgets tombstones that nobody
+// needs, releases mu and wakes the readers.
+func (f *Feed) finish() {
+	for _, v := range f.dirty {
+		v.publish()
+	}
+	f.purge()
+	woken := f.dirty
+	if f.refreshReady() {
+		woken = slices.Collect(maps.Values(f.views))
+	}
+	f.mu.Unlock()
+	for _, v := range woken {
+		v.wake()
+	}
+	f.dirty = f.dirty[:0] // the writer's own; only spread and finish use it
+}
+
+// purge forgets deaths that every reader of the table has been told of.
+func (f *Feed) purge() {
+	head := f.table.Head().Seq
+	horizon, ok := f.horizon(f.table.Log(), func() uint64 {
+		oldest := head
+		for _, v := range f.views {
+			oldest = v.oldest(oldest)
+		}
+		return oldest
+	})
+	if !ok {
+		return
+	}
+	for _, v := range f.views {
+		if v.subset != nil {
+			v.subset.Purge(horizon)
+		}
+	}
+	f.table.Purge(horizon)
+}
+
+// horizon decides whether a log has enough deaths to be worth a purge, and up
+// to where. Above the cap it goes past the oldest reader, who is then told
+// that it is compacted.
+func (f *Feed) horizon(log *table.Log, oldest func() uint64) (uint64, bool) {
+	graves := log.Graves()
+	limit := max(f.cfg.MaxGraves, log.Alive())
+	if graves < limit && (graves < 256 || graves < log.Alive()/8) {
+		return 0, false
+	}
+	horizon := oldest()
+	if graves >= limit {
+		horizon = max(horizon, log.GraveAt(graves-1-limit/2))
+	}
+	return horizon, horizon > log.Horizon()
+}
+
+// SetState says how the source is doing; reason says why when it is not LIVE.
+// Frame readers are told at once.
+func (f *Feed) SetState(s State, reason string) {
+	f.mu.Lock()
+	if f.state == s && f.reason == reason {
+		f.mu.Unlock()
+		return
+	}
+	changed := f.state != s
+	f.state, f.reason = s, reason
+	f.refreshReady()
+	var views []*view
+	for _, v := range f.views {
+		if changed {
+			v.beat()
+		}
+		views = append(views, v)
+	}
+	f.mu.Unlock()
+	for _, v := range views {
+		v.wake()
+	}
+}
+
+// SetEpoch sets the identity that cursors carry: a cursor of another epoch
+// cannot be continued.
+func (f *Feed) SetEpoch(identity string) {
+	f.epoch.Store(hashText(identity))
+}
+
+// refreshReady recomputes ready and reports whether it turned true. It holds mu.
+func (f *Feed) refreshReady() bool {
+	ready := f.committed && f.state != Starting
+	if ready == f.ready {
+		return false
+	}
+	f.ready = ready
+	if ready {
+		close(f.readyCh)
+	} else {
+		f.readyCh = make(chan struct{})
+	}
+	return ready
+}
+
+// tick sends proofs of life and drops views that nobody reads.
+func (f *Feed) tick() {
+	t := time.NewTicker(f.cfg.Heartbeat / 5)
+	defer t.Stop()
+	for {
+		select {
+		case <-f.stop:
+			return
+		case now := <-t.C:
+			f.beat(now)
+		}
+	}
+}
+
+func (f *Feed) beat(now time.Time) {
+	f.mu.Lock()
+	var views []*view
+	for key, v := range f.views {
+		if v.unusedSince(now, f.cfg.Linger) {
+			delete(f.views, key)
+			continue
+		}
+		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat {
+			v.beat()
+			views = append(views, v)
+		}
+	}
+	f.mu.Unlock()
+	for _, v := range views {
+		v.wake()
+	}
+}
+
+// view returns the view of where, a new one if need be. A new view fills
+// itself in the background.
+func (f *Feed) view(where *filter.Predicate) *view {
+	key := where.Canonical()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if v, ok := f.views[key]; ok {
+		v.readers.Add(1) // under mu, so that the view is not dropped in between
+		return v
+	}
+	v := newView(f, where, key)
+	v.readers.Add(1)
+	f.views[key] = v
+	if v.subset != nil {
+		f.wg.Go(v.build)
+	}
+	return v
+}
+
+// demand counts who needs the source, for sources that connect on demand.
+type demand struct {
+	mu      sync.Mutex
+	n       int
+	changed chan struct{}
+}
+
+func (d *demand) add(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.n += n
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// Demand returns the number of open cursors and waiting queries, and a channel
+// that is closed when it changes.
+func (f *Feed) Demand() (int, <-chan struct{}) {
+	f.demand.mu.Lock()
+	defer f.demand.mu.Unlock()
+	return f.demand.n, f.demand.changed
+}
+
+// waitReady waits for the first snapshot, at most QueryWait.
+func (f *Feed) waitReady(ctx context.Context) error {
+	f.mu.RLock()
+	ready, ch := f.ready, f.readyCh
+	f.mu.RUnlock()
+	if ready {
+		return nil
+	}
+	f.demand.add(1)
+	defer f.demand.add(-1)
+	t := time.NewTimer(f.cfg.QueryWait)
+	defer t.Stop()
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-f.stop:
+		return errClosed
+	case <-t.C:
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	text := "the source has no snapshot yet: try again, or subscribe and wait"
+	if f.reason != "" {
+		text = "the source has no snapshot yet: " + f.reason
+	}
+	return &Error{CodeNotReady, text}
+}

@@ -1,0 +1,121 @@
+package feed
+
+import (
+	"context"
+
+	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+// Result is a view's rows at one border.
+type Result struct {
+	Rows     []relation.Row // in no order; treat as immutable
+	Frontier relation.Frontier
+	State    State
+	Cursor   string
+}
+
+// Rows returns the rows that match where, nil for all, at one border. It waits
+// up to Config.QueryWait for the source's first snapshot, then returns an
+// *Error with CodeNotReady.
+func (f *Feed) Rows(ctx context.Context, where *filter.Predicate) (Result, error) {
+	if where == nil {
+		where = filter.All()
+	}
+	if err := f.waitReady(ctx); err != nil {
+		return Result{}, err
+	}
+	key := where.Canonical()
+	f.mu.RLock()
+	head := f.table.Head()
+	res := Result{
+		Frontier: head.Frontier, State: f.state,
+		Cursor: token{f.epoch.Load(), head.Time, hashText(key)}.String(),
+	}
+	if v, ok := f.views[key]; ok && v.ready.Load() {
+		res.Rows = v.collect()
+		f.mu.RUnlock()
+		return res, nil
+	}
+	rows := f.allRows()
+	f.mu.RUnlock()
+	if where.IsAll() {
+		res.Rows = rows
+		return res, nil
+	}
+	for i, r := range rows {
+		if where.Match(r) {
+			res.Rows = append(res.Rows, r)
+		}
+		if i%scanRows == 0 && ctx.Err() != nil {
+			return Result{}, context.Cause(ctx)
+		}
+	}
+	return res, nil
+}
+
+// allRows collects every row. It holds mu for reading.
+func (f *Feed) allRows() []relation.Row {
+	rows := make([]relation.Row, 0, f.table.Rows())
+	for slot := range f.table.Slots() {
+		if row, alive := f.table.Row(uint32(slot)); alive { //nolint:gosec // slots are uint32
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// Row returns the row with key's key cells; key has the schema's width. It
+// waits like Rows.
+func (f *Feed) Row(ctx context.Context, key relation.Row) (relation.Row, bool, error) {
+	if err := f.waitReady(ctx); err != nil {
+		return "", false, err
+	}
+	row, ok := f.Current(key)
+	return row, ok, nil
+}
+
+// Current returns the row with key's key cells as it stands now, for backends
+// whose stream leaves out cells that did not change. It does not wait.
+func (f *Feed) Current(key relation.Row) (relation.Row, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.table.Find(key)
+}
+
+// Status is a feed's state at a moment, for `sources` and metrics.
+type Status struct {
+	State       State
+	Error       string // why State is not LIVE
+	Ready       bool   // has a snapshot: reads are answered
+	Rows        int
+	Subscribers int
+	Views       int
+	Frontier    relation.Frontier
+	LastChange  int64  // wall clock of the newest change, Unix microseconds; 0: none
+	Inserts     uint64 // row changes since the start, the snapshots' included
+	Updates     uint64
+	Deletes     uint64
+}
+
+// Status returns the feed's state now.
+func (f *Feed) Status() Status {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	s := Status{
+		State: f.state, Error: f.reason, Ready: f.ready,
+		Rows: f.table.Rows(), Views: len(f.views), Frontier: f.table.Head().Frontier,
+		LastChange: f.newest.Load(),
+		Inserts: f.counts[Insert].Load(), Updates: f.counts[Update].Load(), Deletes: f.counts[Delete].Load(),
+	}
+	for _, v := range f.views {
+		s.Subscribers += int(v.readers.Load())
+	}
+	return s
+}
+
+func (f *Feed) stateNow() State {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.state
+}
