@@ -1,0 +1,199 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+// compilePattern sets n's pattern test from its text.
+func (n *Node) compilePattern() error {
+	switch n.Op { //nolint:exhaustive // the others have no pattern
+	case Like, Nlike, Ilike, Nilike:
+		l, err := compileLike(n.Text, n.Op == Ilike || n.Op == Nilike)
+		if err != nil {
+			return err
+		}
+		n.pattern = l.match
+	case Regex, Nregex:
+		return n.compileRegexp("(?s)")
+	case Iregex, Niregex:
+		return n.compileRegexp("(?is)")
+	}
+	return nil
+}
+
+func (n *Node) compileRegexp(flags string) error {
+	_, err := regexp.Compile(n.Text) // alone first: the error then quotes only what the client wrote
+	var re *regexp.Regexp
+	if err == nil {
+		re, err = regexp.Compile(flags + n.Text)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot compile %s: %s (the dialect is RE2)", relation.Quote(n.Text),
+			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	n.pattern = re.MatchString
+	if literal, whole := re.LiteralPrefix(); whole {
+		n.pattern = func(text string) bool { return strings.Contains(text, literal) }
+	}
+	return nil
+}
+
+// like is a compiled LIKE pattern: the pieces between its % signs. The first
+// is anchored at the start of the text and the last at its end; a pattern
+// without % is one piece, anchored at both.
+type like struct {
+	pieces []piece
+	fold   bool
+}
+
+// piece matches one character per element. plain is its text when it can be
+// compared as bytes.
+type piece struct {
+	runes []rune // anyRune for an underscore
+	plain string
+	exact bool
+}
+
+const anyRune rune = -1
+
+func compileLike(pattern string, fold bool) (*like, error) {
+	l := &like{fold: fold}
+	var p piece
+	escaped := false
+	for _, r := range pattern {
+		switch {
+		case escaped:
+			escaped = false
+			p.runes = append(p.runes, folded(r, fold))
+		case r == '\\':
+			escaped = true
+		case r == '%':
+			l.pieces = append(l.pieces, p.finish(fold))
+			p = piece{}
+		case r == '_':
+			p.runes = append(p.runes, anyRune)
+		default:
+			p.runes = append(p.runes, folded(r, fold))
+		}
+	}
+	if escaped {
+		return nil, errors.New("pattern " + relation.Quote(pattern) + " ends in a backslash: write two to match one")
+	}
+	l.pieces = append(l.pieces, p.finish(fold))
+	return l, nil
+}
+
+func (p piece) finish(fold bool) piece {
+	p.exact = !fold
+	for _, r := range p.runes {
+		if r == anyRune {
+			p.exact = false
+		}
+	}
+	if p.exact {
+		p.plain = string(p.runes)
+	}
+	return p
+}
+
+// folded returns the smallest character that differs from r only in case.
+func folded(r rune, fold bool) rune {
+	if !fold {
+		return r
+	}
+	if r < utf8.RuneSelf {
+		if 'a' <= r && r <= 'z' {
+			return r - ('a' - 'A')
+		}
+		return r
+	}
+	least := r
+	for x := unicode.SimpleFold(r); x != r; x = unicode.SimpleFold(x) {
+		least = min(least, x)
+	}
+	return least
+}
+
+// match reports whether the whole text matches.
+func (l *like) match(text string) bool {
+	first, last := &l.pieces[0], &l.pieces[len(l.pieces)-1]
+	n, ok := first.prefix(text, l.fold)
+	if !ok {
+		return false
+	}
+	text = text[n:]
+	if len(l.pieces) == 1 {
+		return text == ""
+	}
+	// Leftmost matches of the middle pieces leave most for those after them.
+	for i := 1; i < len(l.pieces)-1; i++ {
+		if text, ok = l.pieces[i].after(text, l.fold); !ok {
+			return false
+		}
+	}
+	return last.suffix(text, l.fold)
+}
+
+// prefix returns how many bytes at the start of text the piece matches.
+func (p *piece) prefix(text string, fold bool) (int, bool) {
+	if p.exact {
+		return len(p.plain), strings.HasPrefix(text, p.plain)
+	}
+	n := 0
+	for _, want := range p.runes {
+		if n == len(text) {
+			return 0, false
+		}
+		r, size := rune(text[n]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(text[n:])
+		}
+		if want != anyRune && want != folded(r, fold) {
+			return 0, false
+		}
+		n += size
+	}
+	return n, true
+}
+
+// after finds the piece in text and returns what follows it.
+func (p *piece) after(text string, fold bool) (string, bool) {
+	if p.exact {
+		_, rest, ok := strings.Cut(text, p.plain)
+		return rest, ok
+	}
+	for {
+		if n, ok := p.prefix(text, fold); ok {
+			return text[n:], true
+		}
+		if text == "" {
+			return "", false
+		}
+		_, size := utf8.DecodeRuneInString(text)
+		text = text[size:]
+	}
+}
+
+// suffix reports whether text ends in the piece.
+func (p *piece) suffix(text string, fold bool) bool {
+	if p.exact {
+		return strings.HasSuffix(text, p.plain)
+	}
+	start := len(text)
+	for range p.runes {
+		if start == 0 {
+			return false
+		}
+		_, size := utf8.DecodeLastRuneInString(text[:start])
+		start -= size
+	}
+	n, ok := p.prefix(text[start:], fold)
+	return ok && start+n == len(text)
+}
