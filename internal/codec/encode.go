@@ -1,8 +1,6 @@
 package codec
 
 import (
-	"strconv"
-
 	"github.com/tycostream/tycostream/internal/feed"
 )
 
@@ -23,8 +21,7 @@ func (u *updates) ID() string   { return u.id }
 func (u *updates) Frames() bool { return false }
 
 func (u *updates) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) {
-	var digits [20]byte
-	sc := scope{frame: f, time: strconv.AppendUint(digits[:0], f.Time, 10)}
+	sc := newScope(f)
 	for i := range f.Events {
 		sc.event = &f.Events[i]
 		sc.row = sc.event.Row
@@ -44,8 +41,7 @@ func (c *changes) ID() string   { return c.id }
 func (c *changes) Frames() bool { return true }
 
 func (c *changes) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) {
-	var digits [20]byte
-	sc := scope{frame: f, time: strconv.AppendUint(digits[:0], f.Time, 10)}
+	sc := newScope(f)
 	dst = c.plan.append(dst, &sc)
 	return dst, append(ends, len(dst))
 }

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"math/bits"
 	"strconv"
 	"time"
 
@@ -79,7 +80,16 @@ type scope struct {
 	row   relation.Row
 	event *feed.Event
 	frame *feed.Frame
-	time  []byte // frame.Time in digits
+
+	digits [20]byte // digits[:n] is frame.Time: written once per frame, an array so that nothing escapes
+	n      int
+	set    [4]uint64 // opFields: room for 256 columns; wider rows cost an allocation
+}
+
+func newScope(f *feed.Frame) scope {
+	sc := scope{frame: f}
+	sc.n = len(strconv.AppendUint(sc.digits[:0], f.Time, 10))
+	return sc
 }
 
 func (p *plan) append(dst []byte, sc *scope) []byte {
@@ -97,7 +107,7 @@ func (p *plan) append(dst []byte, sc *scope) []byte {
 			start := len(dst)
 			dst = quoteTail(p.schema.AppendKey(dst, sc.row), start)
 		case opFields:
-			dst = p.appendFields(dst, sc.event)
+			dst = p.appendFields(dst, sc)
 		case opChanges:
 			dst = appendChanges(dst, s.events, sc)
 		default:
@@ -116,7 +126,7 @@ func (p *plan) appendMeta(dst []byte, o op, sc *scope) []byte {
 		return append(dst, '"')
 	case opTimestamp:
 		dst = append(dst, '"')
-		dst = append(dst, sc.time...)
+		dst = append(dst, sc.digits[:sc.n]...)
 		return append(dst, '"')
 	case opKind:
 		dst = append(dst, '"')
@@ -144,43 +154,43 @@ func (p *plan) appendMeta(dst []byte, o op, sc *scope) []byte {
 }
 
 // appendFields appends the names of the columns that the event changed.
-func (p *plan) appendFields(dst []byte, e *feed.Event) []byte {
+func (p *plan) appendFields(dst []byte, sc *scope) []byte {
+	e := sc.event
 	if e.Op != feed.Update {
 		return append(dst, p.all...)
 	}
+	set := e.Changed
+	if e.Old != "" {
+		if n := (len(p.names) + 63) / 64; n <= len(sc.set) {
+			set = sc.set[:n]
+			clear(set)
+		} else {
+			set = relation.NewColumnSet(len(p.names))
+		}
+		set = relation.Diff(e.Old, e.Row, set)
+	}
 	dst = append(dst, '[')
 	start := len(dst)
-	for i, name := range p.names {
-		if !changed(e, i) {
-			continue
+	for at, word := range set {
+		for ; word != 0; word &= word - 1 {
+			if len(dst) > start {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, p.names[at*64+bits.TrailingZeros64(word)]...)
 		}
-		if len(dst) > start {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, name...)
 	}
 	return append(dst, ']')
 }
 
-func changed(e *feed.Event, i int) bool {
-	if e.Old == "" {
-		return e.Changed.Has(i)
-	}
-	was, wasOK := e.Old.Cell(i)
-	is, isOK := e.Row.Cell(i)
-	return was != is || wasOK != isOK
-}
-
 func appendChanges(dst []byte, element *plan, sc *scope) []byte {
 	dst = append(dst, '[')
-	inner := *sc
 	for i := range sc.frame.Events {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		inner.event = &sc.frame.Events[i]
-		inner.row = inner.event.Row
-		dst = element.append(dst, &inner)
+		sc.event = &sc.frame.Events[i]
+		sc.row = sc.event.Row
+		dst = element.append(dst, sc)
 	}
 	return append(dst, ']')
 }

@@ -209,12 +209,28 @@ func (s ColumnSet) Empty() bool {
 // Diff adds to set the columns whose cells differ between a and b, and
 // returns it. Both rows must have the same number of cells.
 func Diff(a, b Row, set ColumnSet) ColumnSet {
-	for i := range a.Len() {
-		at, aok := a.Cell(i)
-		bt, bok := b.Cell(i)
-		if at != bt || aok != bok {
+	head := uint16At(a, 0)
+	if head&wideForm != 0 || head != uint16At(b, 0) {
+		for i := range a.Len() {
+			at, aok := a.Cell(i)
+			bt, bok := b.Cell(i)
+			if at != bt || aok != bok {
+				set.Add(i)
+			}
+		}
+		return set
+	}
+	base := 2 + 2*int(head)
+	at, bt := a[base:], b[base:] // the texts of the cells to come
+	aDone, bDone := 0, 0
+	for i := range int(head) {
+		aEnd, bEnd := uint16At(a, 2+2*i), uint16At(b, 2+2*i)
+		an, bn := int(aEnd&^narrowNull)-aDone, int(bEnd&^narrowNull)-bDone
+		if (aEnd^bEnd)&narrowNull != 0 || at[:an] != bt[:bn] {
 			set.Add(i)
 		}
+		at, bt = at[an:], bt[bn:]
+		aDone, bDone = aDone+an, bDone+bn
 	}
 	return set
 }
