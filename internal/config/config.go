@@ -1,0 +1,73 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config holds the effective settings. The tags are the keys of [Settings]; a
+// test compares both.
+type Config struct {
+	SchemaPath        string        `koanf:"schema_path"`
+	AllowedOrigins    []string      `koanf:"allowed_origins"`
+	AdminSecret       string        `koanf:"admin_secret"`
+	ReadyMaxStaleness time.Duration `koanf:"ready_max_staleness"` // 0: a source that was live once counts as ready
+	StaleAfter        time.Duration `koanf:"stale_after"`
+	QueryWait         time.Duration `koanf:"query_wait"`
+	Heartbeat         time.Duration `koanf:"heartbeat"`
+	Linger            time.Duration `koanf:"linger"`
+	RingBytes         int           `koanf:"ring_bytes"`
+	RingChunks        int           `koanf:"ring_chunks"`
+	SlowClientTimeout time.Duration `koanf:"slow_client_timeout"`
+	ShutdownGrace     time.Duration `koanf:"shutdown_grace"`
+	InitTimeout       time.Duration `koanf:"init_timeout"`
+	PingInterval      time.Duration `koanf:"ping_interval"`
+	StallTimeout      time.Duration `koanf:"stall_timeout"`
+
+	Database Database `koanf:"database"`
+	Postgres Postgres `koanf:"postgres"`
+	Listen   Listen   `koanf:"listen"`
+	Log      Log      `koanf:"log"`
+	Retry    Retry    `koanf:"retry"`
+	Limits   Limits   `koanf:"limits"`
+}
+
+// Listen says where the gateway is reached.
+type Listen struct {
+	Host         string `koanf:"host"` // empty: all interfaces
+	Port         int    `koanf:"port"`
+	InternalPort int    `koanf:"internal_port"` // 0: metrics and health are served on Port
+	UI           bool   `koanf:"ui"`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  slog.Level `koanf:"level"`
+	Format string     `koanf:"format"` // auto, text or json
+}
+
+// Retry is the pace of reconnects.
+type Retry struct {
+	Min  time.Duration `koanf:"min"`
+	Max  time.Duration `koanf:"max"`
+	Slow time.Duration `koanf:"slow"` // for what waiting alone does not mend
+}
+
+// Postgres holds what concerns logical replication alone.
+type Postgres struct {
+	Publication  string        `koanf:"publication"`
+	Slot         string        `koanf:"slot"` // empty: a temporary slot
+	PollInterval time.Duration `koanf:"poll_interval"`
+}
+
+// Limits bound what one client can ask for. 0 means no limit.
+type Limits struct {
+	DocumentBytes int `koanf:"document_bytes"`
+	Depth         int `koanf:"depth"`
+	Fields        int `koanf:"fields"`
+	Operations    int `koanf:"operations"` // at the same time on one connection
+	FilterSize    int `koanf:"filter_size"`
+	QueryRows     int `koanf:"query_rows"`
+	Connections   int `koanf:"connections"`
+	MessageBytes  int `koanf:"message_bytes"`
+}

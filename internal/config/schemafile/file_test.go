@@ -1,0 +1,239 @@
+package schemafile_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/config/mistake"
+	"github.com/tycostream/tycostream/internal/config/schemafile"
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
+
+// TestMistakes compares what is said about each broken file in testdata.
+func TestMistakes(t *testing.T) {
+	files, err := filepath.Glob("testdata/mistakes/*.yaml")
+	if err != nil || len(files) < 20 {
+		t.Fatal("testdata is missing", err)
+	}
+	for _, path := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = schemafile.Parse("schema.yaml", text, schemafile.Options{})
+			list, ok := errors.AsType[mistake.List](err)
+			if !ok {
+				t.Fatalf("no mistake found, but %v", err)
+			}
+			for _, m := range list {
+				if m.Line < 1 {
+					t.Errorf("without a line: %s", m.Text)
+				}
+			}
+			golden(t, strings.TrimSuffix(path, ".yaml")+".txt", err.Error()+"\n")
+		})
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != got {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+func parse(t *testing.T, text string) *schemafile.File {
+	t.Helper()
+	f, err := schemafile.Parse("schema.yaml", []byte(text), schemafile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestRepositorySchema(t *testing.T) {
+	f, err := schemafile.Load("../../../schema.yaml", schemafile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !f.CamelCase || f.StringScalars || len(f.Sources) != 1 {
+		t.Fatalf("%+v", f)
+	}
+	s := f.Sources[0]
+	if s.Name != "live_pnl" || s.Base != "livePnL" || s.Relation != "live_pnl" || len(s.Columns) != 7 ||
+		s.Columns[0].Field != "instrumentId" || s.Columns[6].Field != "theoreticalPnl" || !s.Required || s.Lazy {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestOriginalFormat reads the shortest file of the predecessor.
+func TestOriginalFormat(t *testing.T) {
+	f := parse(t, `
+enums: {side: [buy, sell]}
+sources:
+  trades:
+    primary_key: id
+    columns: {id: Integer, instrument_id: Integer, side: side, quantity: Integer, price: Float, executed_at: Timestamp}
+`)
+	if f.CamelCase || !f.StringScalars {
+		t.Error("the defaults of the original are naming: database and scalars: string")
+	}
+	s := f.Sources[0]
+	if s.Base != "trades" || len(s.Columns) != 6 || s.Columns[1].Field != "instrument_id" || s.Key[0] != "id" {
+		t.Errorf("%+v", s)
+	}
+	if c := s.Columns[2]; c.Kind != relation.Enumeration || c.Enum != f.Enums[0] || c.Enum.Values[1] != "sell" {
+		t.Errorf("%+v", c)
+	}
+	if s.Field("a_b") != "a_b" || s.Linger != 5*time.Minute {
+		t.Error("defaults of a source")
+	}
+}
+
+func TestEveryKey(t *testing.T) {
+	f := parse(t, `
+naming: camelCase
+scalars: string
+sources:
+  one:
+    relation: materialize.public."Strange.View"
+    primary_key: [a_b, c]
+    start: lazy
+    linger: 90s
+    max_rows: 5_000_000
+    columns:
+      a_b: Integer
+      c: {type: String, graphql_name: sea, nullable: false}
+      d: {type: Array, nullable: true}
+  two:
+    query: |
+      SELECT * FROM huge WHERE desk = 'x';
+    primary_key: id
+    required: false
+`)
+	if !f.StringScalars {
+		t.Error("scalars: string is not heard")
+	}
+	one, two := f.Sources[0], f.Sources[1]
+	if !one.Lazy || one.Required || one.Linger != 90*time.Second || one.MaxRows != 5_000_000 || len(one.Key) != 2 {
+		t.Errorf("%+v", one)
+	}
+	if c := one.Columns[1]; c.Field != "sea" || c.Nullable == nil || *c.Nullable || c.Line != 13 {
+		t.Errorf("%+v", c)
+	}
+	if two.Query != "SELECT * FROM huge WHERE desk = 'x'" || two.Relation != "" || two.Required || two.Columns != nil {
+		t.Errorf("%+v", two)
+	}
+	if got := two.Field("first_name"); got != "firstName" {
+		t.Error(got)
+	}
+}
+
+// TestAliases shows that columns can be shared by an anchor.
+func TestAliases(t *testing.T) {
+	f := parse(t, `
+sources:
+  a: {primary_key: id, columns: &cols {id: Integer, x: String}}
+  b: {primary_key: id, columns: *cols}
+`)
+	if len(f.Sources[1].Columns) != 2 {
+		t.Errorf("%+v", f.Sources[1])
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	f := parse(t, `
+sources:
+  a: {primary_key: id, linger: 1s}
+  b: {primary_key: id, start: lazy, required: true}
+`)
+	want := "s.yaml:3:24: linger does nothing here: it is for sources with start: lazy\n" +
+		"s.yaml:4:37: a lazy source connects with its first subscriber, so it does not count for readiness"
+	if got := strings.ReplaceAll(f.Warnings.Error(), "schema.yaml", "s.yaml"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestPlace(t *testing.T) {
+	f := parse(t, "sources:\n  a:\n    primary_key: id\n    columns:\n      id: Integer\n")
+	for _, c := range []struct {
+		path []string
+		want string
+	}{
+		{[]string{"sources", "a"}, "schema.yaml:2:3"},
+		{[]string{"sources", "a", "columns", "id"}, "schema.yaml:5:7"},
+		{[]string{"sources", "a", "columns", "nowhere"}, "schema.yaml:4:5"},
+		{[]string{"nowhere"}, "schema.yaml:1"},
+	} {
+		if got := f.Place(c.path...).Place(); got != c.want {
+			t.Errorf("%v: %s, want %s", c.path, got, c.want)
+		}
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	_, err := schemafile.Load(filepath.Join(t.TempDir(), "schema.yaml"), schemafile.Options{})
+	if !errors.Is(err, schemafile.ErrMissing) {
+		t.Error(err)
+	}
+	if _, err = schemafile.Load(t.TempDir(), schemafile.Options{}); err == nil {
+		t.Error("a directory was read")
+	}
+}
+
+// FuzzSchema: no text takes the process down, every mistake has a line, and a
+// good file reads the same twice.
+func FuzzSchema(f *testing.F) {
+	files, err := filepath.Glob("testdata/mistakes/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range append(files, "../../../schema.yaml") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := schemafile.Parse("s", text, schemafile.Options{})
+		if err != nil {
+			list, ok := errors.AsType[mistake.List](err)
+			if !ok || len(list) == 0 {
+				t.Fatalf("not a list of mistakes: %v", err)
+			}
+			for _, m := range list {
+				if m.Line < 1 || m.Text == "" {
+					t.Errorf("a mistake without place or text: %+v", m)
+				}
+			}
+			return
+		}
+		again, err := schemafile.Parse("s", text, schemafile.Options{})
+		if err != nil || len(file.Sources) == 0 || len(again.Sources) != len(file.Sources) {
+			t.Errorf("read differently the second time: %v", err)
+		}
+		for _, s := range file.Sources {
+			if len(s.Key) == 0 || s.Base == "" || s.Query == "" && s.Relation == "" {
+				t.Errorf("accepted %+v", s)
+			}
+		}
+	})
+}
