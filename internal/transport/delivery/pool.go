@@ -1,0 +1,136 @@
+package delivery
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config sets a pool's limits. Zero fields get defaults.
+type Config struct {
+	Workers     int           // goroutines that write; GOMAXPROCS, at least 2
+	PassBytes   int           // what one pass gathers for one connection; 64 KiB
+	SlowTimeout time.Duration // a blocked client that takes not one byte for so long is cut off; 10 min
+}
+
+func (c Config) withDefaults() Config {
+	if c.Workers <= 0 {
+		c.Workers = max(2, runtime.GOMAXPROCS(0))
+	}
+	if c.PassBytes <= 0 {
+		c.PassBytes = 64 << 10
+	}
+	if c.SlowTimeout <= 0 {
+		c.SlowTimeout = 10 * time.Minute
+	}
+	return c
+}
+
+// Stats is a snapshot of a pool's counters.
+type Stats struct {
+	Messages uint64 // messages of streams handed to sockets; control frames are not counted
+	Bytes    uint64 // bytes taken by sockets, frame headers included
+	Writes   uint64 // writes begun
+	Blocked  int64  // connections whose socket is full now
+	Slow     uint64 // connections cut off by SlowTimeout
+}
+
+// Pool is a set of delivery workers.
+type Pool struct {
+	cfg Config
+
+	messages, bytes, writes, slow atomic.Uint64
+	blocked                       atomic.Int64
+
+	buffers sync.Pool // *[]byte, of blocked connections' tails and workers
+	wg      sync.WaitGroup
+
+	mu         sync.Mutex // guards what follows, and Conn.link
+	work       sync.Cond
+	head, tail *Conn
+	idle       int
+	closed     bool
+}
+
+// NewPool starts the workers.
+func NewPool(cfg Config) *Pool {
+	p := &Pool{cfg: cfg.withDefaults()}
+	p.work.L = &p.mu
+	p.buffers.New = func() any {
+		b := make([]byte, 0, p.cfg.PassBytes+4096)
+		return &b
+	}
+	for range p.cfg.Workers {
+		p.wg.Go(newWorker(p).run)
+	}
+	return p
+}
+
+// Close stops the workers and waits until they, and the goroutines of blocked
+// connections, are gone. Abort the connections first.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.work.Broadcast()
+	p.mu.Unlock()
+	p.wg.Wait()
+}
+
+// Stats returns the counters.
+func (p *Pool) Stats() Stats {
+	return Stats{
+		Messages: p.messages.Load(),
+		Bytes:    p.bytes.Load(),
+		Writes:   p.writes.Load(),
+		Blocked:  p.blocked.Load(),
+		Slow:     p.slow.Load(),
+	}
+}
+
+func (p *Pool) push(c *Conn) {
+	p.mu.Lock()
+	if p.tail == nil {
+		p.head = c
+	} else {
+		p.tail.link = c
+	}
+	p.tail = c
+	if p.idle > 0 {
+		p.work.Signal()
+	}
+	p.mu.Unlock()
+}
+
+// pop waits for a dirty connection; nil means that the pool is closed.
+func (p *Pool) pop() *Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.head == nil && !p.closed {
+		p.idle++
+		p.work.Wait()
+		p.idle--
+	}
+	if p.closed {
+		return nil
+	}
+	c := p.head
+	p.head, c.link = c.link, nil
+	if p.head == nil {
+		p.tail = nil
+	}
+	return c
+}
+
+func (p *Pool) buffer() []byte {
+	b, _ := p.buffers.Get().(*[]byte)
+	return (*b)[:0]
+}
+
+// release takes a buffer back, unless a huge message has blown it up.
+func (p *Pool) release(b []byte) {
+	if c := cap(b); c >= p.cfg.PassBytes && c <= 8*p.cfg.PassBytes {
+		b = b[:0]
+		p.buffers.Put(&b)
+	}
+}

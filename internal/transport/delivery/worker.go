@@ -1,0 +1,143 @@
+package delivery
+
+import (
+	"bytes"
+
+	"github.com/tycostream/tycostream/internal/transport/wsframe"
+)
+
+// ownOut is the size from which queued frames are written from where they
+// stand, instead of being copied beside the streams' messages.
+const ownOut = 8 << 10
+
+// keepTail is the size up to which a blocked connection's tail is copied, so
+// that a few bytes do not hold a whole buffer.
+const keepTail = 8 << 10
+
+// worker makes passes. Its closures are made once: a pass allocates nothing.
+type worker struct {
+	pool *Pool
+	try  tryWriter
+	buf  []byte
+	more []*Stream
+	cur  *Stream
+	msgs uint64
+	emit func([]byte)
+}
+
+func newWorker(p *Pool) *worker {
+	w := &worker{pool: p, buf: p.buffer()}
+	w.emit = w.add
+	w.try.init()
+	return w
+}
+
+func (w *worker) run() {
+	for {
+		c := w.pool.pop()
+		if c == nil {
+			return
+		}
+		w.pass(c)
+	}
+}
+
+func (w *worker) add(msg []byte) {
+	s := w.cur
+	w.buf = wsframe.AppendText(w.buf, s.env.Prefix, msg, s.env.Suffix)
+	w.msgs++
+}
+
+// pass writes what one connection has:
+//
+//  1. take the frames that wait and the streams that are ready;
+//  2. pull from the streams until the buffer is full;
+//  3. put back the streams that were not reached or have more;
+//  4. write once, without blocking;
+//  5. all taken: settle; else the connection is blocked and keeps the tail.
+func (w *worker) pass(c *Conn) {
+	out, ready, ending, ok := c.take()
+	if !ok {
+		return
+	}
+	w.buf, w.msgs = w.buf[:0], 0
+	own := len(out) >= ownOut
+	if own {
+		c.putBack(ready, nil)
+	} else {
+		w.buf = append(w.buf, out...)
+		out = nil
+		if !ending {
+			w.gather(c, ready)
+		}
+	}
+	p := w.buf
+	if own {
+		p = out
+	}
+	n, err := w.write(c, p)
+	switch {
+	case err != nil:
+		c.fail(err)
+		c.settle()
+	case n == len(p):
+		c.settle()
+	default:
+		w.block(c, p[n:], own)
+	}
+	if cap(w.buf) > 8*w.pool.cfg.PassBytes {
+		w.buf = w.pool.buffer() // one huge message must not stay
+	}
+}
+
+// gather pulls from the ready streams into w.buf.
+func (w *worker) gather(c *Conn, ready list) {
+	limit := w.pool.cfg.PassBytes
+	for len(w.buf) < limit {
+		s := ready.pop()
+		if s == nil {
+			break
+		}
+		s.ready.Store(false) // before the pull: what comes during it wakes again
+		w.cur = s
+		more, last := s.pull(limit-len(w.buf), w.emit)
+		if last != nil {
+			w.buf = wsframe.Append(w.buf, wsframe.Text, last)
+		}
+		if more {
+			w.more = append(w.more, s)
+		}
+	}
+	w.cur = nil
+	c.putBack(ready, w.more)
+	clear(w.more)
+	w.more = w.more[:0]
+}
+
+// write writes what the socket takes without waiting.
+func (w *worker) write(c *Conn, p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	w.pool.messages.Add(w.msgs)
+	w.pool.writes.Add(1)
+	if c.raw == nil {
+		return 0, nil
+	}
+	n, err := w.try.write(c.raw, p)
+	c.count(n)
+	return n, err
+}
+
+func (w *worker) block(c *Conn, tail []byte, own bool) {
+	switch {
+	case own:
+		c.block(tail, nil)
+	case len(tail) <= keepTail:
+		c.block(bytes.Clone(tail), nil)
+	default:
+		buf := w.buf
+		w.buf = w.pool.buffer()
+		c.block(tail, func() { w.pool.release(buf) })
+	}
+}
