@@ -22,53 +22,33 @@ func (p *parser) readColumns(def *source.Definition, n *yaml.Node) {
 		p.wrong(n, "columns is empty: leave it out to read the columns from the database")
 		return
 	}
-	fields := map[string]*yaml.Node{}
 	for _, e := range p.pairs(n, "columns", "names with types, as in \"id: Integer\"") {
 		if p.columns++; p.columns > maxColumns {
 			p.wrong(e.key, "there are more than %d columns", maxColumns)
 			return
 		}
 		p.note(e.key, "sources", def.Name, "columns", name(e.key))
-		c, where, ok := p.readColumn(def, e)
-		if !ok {
-			continue
-		}
-		if first := fields[c.Field]; first != nil {
-			p.wrong(where, "two columns would be called %q in GraphQL, the other in line %d: set graphql_name for one", c.Field, first.Line)
-			continue
-		}
-		fields[c.Field] = where
-		def.Columns = append(def.Columns, c)
+		def.Columns = append(def.Columns, p.readColumn(def, e))
 	}
 }
 
-// readColumn reads one column in its short form, a type, or its long form, and
-// returns the node that decides its GraphQL name. What is wrong with the type
-// does not keep the column from being known.
-func (p *parser) readColumn(def *source.Definition, e pair) (c source.ColumnDefinition, where *yaml.Node, ok bool) {
-	c = source.ColumnDefinition{Name: name(e.key), Line: e.key.Line}
-	c.Field, where = def.Field(c.Name), e.key
+// readColumn reads one column in its short form, a type, or its long form.
+// What is wrong with the type does not keep the column from being known.
+func (p *parser) readColumn(def *source.Definition, e pair) source.ColumnDefinition {
+	c := source.ColumnDefinition{Name: name(e.key), Line: e.key.Line}
+	c.Field = def.Field(c.Name)
 	switch e.value.Kind {
 	case yaml.ScalarNode:
 		p.columnType(&c, e.value)
 	case yaml.MappingNode:
-		where = p.longColumn(&c, e)
+		p.longColumn(def, &c, e)
 	default:
 		p.wrong(e.value, "column %q needs a type, as in \"%s: Integer\"", c.Name, c.Name)
-		return c, where, true
 	}
-	if why := illegalField(c.Field); why != "" {
-		hint := ""
-		if where == e.key {
-			hint = "; write {type: ..., graphql_name: " + legalized(c.Field) + "}"
-		}
-		p.wrong(where, "%q is no GraphQL name for a column: %s%s", c.Field, why, hint)
-	}
-	return c, where, true
+	return c
 }
 
-func (p *parser) longColumn(c *source.ColumnDefinition, e pair) (where *yaml.Node) {
-	where = e.key
+func (p *parser) longColumn(def *source.Definition, c *source.ColumnDefinition, e pair) {
 	typed := false
 	for _, f := range p.pairs(e.value, "column", "type, graphql_name and nullable") {
 		switch key := name(f.key); key {
@@ -77,7 +57,8 @@ func (p *parser) longColumn(c *source.ColumnDefinition, e pair) (where *yaml.Nod
 			p.columnType(c, f.value)
 		case "graphql_name":
 			if text, ok := p.text(f.value, "graphql_name"); ok {
-				c.Field, where = text, f.value
+				c.Field = text
+				p.note(f.value, "sources", def.Name, "columns", c.Name, nameKey)
 			}
 		case "nullable":
 			if v, ok := p.boolean(f.value, "nullable"); ok {
@@ -90,7 +71,6 @@ func (p *parser) longColumn(c *source.ColumnDefinition, e pair) (where *yaml.Nod
 	if !typed {
 		p.wrong(e.key, "column %q has no type: write {type: String, ...}", c.Name)
 	}
-	return where
 }
 
 func (p *parser) columnType(c *source.ColumnDefinition, n *yaml.Node) {

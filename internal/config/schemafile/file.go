@@ -69,7 +69,7 @@ func Parse(path string, text []byte, o Options) (*File, error) {
 	}
 	p := &parser{
 		file: &File{Path: path, places: map[string]mistake.Mistake{}}, options: o,
-		enums: map[string]*relation.Enum{}, sources: map[string]sourceNodes{},
+		enums: map[string]*relation.Enum{},
 	}
 	if root := p.document(text); root != nil {
 		p.top(root)

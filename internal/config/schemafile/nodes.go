@@ -18,8 +18,8 @@ type parser struct {
 	options  Options
 	mistakes mistake.List
 	enums    map[string]*relation.Enum
-	sources  map[string]sourceNodes // by source name
-	columns  int                    // seen so far
+	field    func(column string) string // GraphQL name by the file's naming
+	columns  int                        // seen so far
 }
 
 // pair is one key of a mapping with its value.

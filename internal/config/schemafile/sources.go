@@ -20,27 +20,22 @@ var sourceKeys = []string{
 // decide.
 const Choose = "CHOOSE"
 
-// sourceNodes keeps the places of a source for messages about it.
-type sourceNodes struct {
-	key  *yaml.Node
-	name *yaml.Node // graphql_name, or the key
-}
-
-func (p *parser) readSources(n *yaml.Node, names *names) {
+func (p *parser) readSources(n *yaml.Node) {
 	list := p.pairs(n, "sources", "names of sources, each with its primary_key")
 	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
 		p.wrong(n, "sources is empty: name at least one, as \"tycostream introspect\" prints it")
 	}
 	for _, e := range list {
-		def := p.readSource(e, names)
+		def := p.readSource(e)
 		p.file.Sources = append(p.file.Sources, def)
 	}
 }
 
-func (p *parser) readSource(e pair, names *names) *source.Definition {
-	def := &source.Definition{Name: name(e.key), Required: true, Linger: p.options.Linger, Field: names.field}
+func (p *parser) readSource(e pair) *source.Definition {
+	def := &source.Definition{Name: name(e.key), Required: true, Linger: p.options.Linger, Field: p.field}
 	p.note(e.key, "sources", def.Name)
-	where := sourceNodes{key: e.key, name: e.key}
+	def.Base = p.field(def.Name)
+	p.note(e.key, "sources", def.Name, nameKey)
 	nodes := map[string]*yaml.Node{}
 	keys := map[string]*yaml.Node{}
 	if isNull(e.value) {
@@ -62,41 +57,23 @@ func (p *parser) readSource(e pair, names *names) *source.Definition {
 	if e.value.Kind != yaml.MappingNode {
 		return def
 	}
-	p.base(def, &where, nodes["graphql_name"], names)
+	if n := nodes["graphql_name"]; n != nil {
+		if text, ok := p.text(n, "graphql_name"); ok {
+			def.Base = text
+			p.note(n, "sources", def.Name, nameKey)
+		}
+	}
 	p.upstream(def, nodes, keys)
 	p.life(def, nodes, keys)
 	columns := nodes["columns"]
 	if n := nodes["primary_key"]; n != nil || !misspelt {
-		p.readKey(def, where, n)
+		p.readKey(def, e.key, n)
 	}
 	if columns != nil {
 		p.readColumns(def, columns)
 	}
 	p.checkKey(def, nodes["primary_key"])
-	p.sources[def.Name] = where
 	return def
-}
-
-// base decides the base of the source's GraphQL names.
-func (p *parser) base(def *source.Definition, where *sourceNodes, n *yaml.Node, names *names) {
-	def.Base = names.field(def.Name)
-	what := "the source's name"
-	if n != nil {
-		text, ok := p.text(n, "graphql_name")
-		if !ok {
-			return
-		}
-		def.Base, where.name, what = text, n, "graphql_name"
-	}
-	if why := illegalName(def.Base); why != "" {
-		hint := ""
-		if n == nil {
-			hint = "; add graphql_name: " + legalized(def.Base)
-		}
-		p.wrong(where.name, "%s %q is no GraphQL name: %s%s", what, def.Base, why, hint)
-		return
-	}
-	names.source(where.name, def)
 }
 
 // upstream reads what the source follows.
@@ -198,9 +175,9 @@ func (p *parser) life(def *source.Definition, nodes, keys map[string]*yaml.Node)
 	}
 }
 
-func (p *parser) readKey(def *source.Definition, where sourceNodes, n *yaml.Node) {
+func (p *parser) readKey(def *source.Definition, key, n *yaml.Node) {
 	if n == nil {
-		p.wrong(where.key, "source %q has no primary_key: name the column or columns that identify a row; "+
+		p.wrong(key, "source %q has no primary_key: name the column or columns that identify a row; "+
 			"\"tycostream introspect --source %s\" proposes some", def.Name, def.Name)
 		return
 	}

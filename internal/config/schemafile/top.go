@@ -6,6 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tycostream/tycostream/internal/config/mistake"
+	"github.com/tycostream/tycostream/internal/naming"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -35,9 +36,9 @@ func (p *parser) top(root *yaml.Node) {
 	if n := nodes["scalars"]; n != nil {
 		p.file.StringScalars = p.choice(n, "scalars", "typed", "string") == 1
 	}
-	names := p.newNames()
+	p.field = func(column string) string { return naming.Field(column, "", p.file.CamelCase) }
 	if n := nodes["enums"]; n != nil && !isNull(n) {
-		p.readEnums(n, names)
+		p.readEnums(n)
 	}
 	n := nodes["sources"]
 	switch {
@@ -47,11 +48,12 @@ func (p *parser) top(root *yaml.Node) {
 	case isNull(n):
 		p.wrong(n, "sources is empty: name at least one, as \"tycostream introspect\" prints it")
 	default:
-		p.readSources(n, names)
+		p.readSources(n)
 	}
+	p.checkNames()
 }
 
-func (p *parser) readEnums(n *yaml.Node, names *names) {
+func (p *parser) readEnums(n *yaml.Node) {
 	for _, e := range p.pairs(n, "enums", "names with lists of values, as in \"side: [buy, sell]\"") {
 		enum := &relation.Enum{Name: name(e.key)}
 		if _, isKind := relation.ParseKind(enum.Name); isKind {
@@ -59,7 +61,6 @@ func (p *parser) readEnums(n *yaml.Node, names *names) {
 			continue
 		}
 		p.note(e.key, "enums", enum.Name)
-		names.enum(e.key, enum.Name)
 		p.enumValues(e, enum)
 		p.file.Enums = append(p.file.Enums, enum)
 		p.enums[enum.Name] = enum
@@ -86,10 +87,7 @@ func (p *parser) enumValues(e pair, enum *relation.Enum) {
 			continue
 		}
 		lines[v.Value] = item.Line
-		if why := illegalValue(v.Value); why != "" {
-			p.wrong(item, "%q cannot be an enum value in GraphQL: %s; declare such columns as String instead", v.Value, why)
-			continue
-		}
+		p.note(item, "enums", enum.Name, v.Value)
 		enum.Values = append(enum.Values, v.Value)
 	}
 }
