@@ -1,0 +1,132 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// Executor executes operations against the schema of one [Model]. It
+// implements gqlgen's graphql.GraphExecutor.
+type Executor struct {
+	inner  *executor.Executor
+	limits Limits
+	errors presenter
+	sdl    string
+}
+
+var _ graphql.GraphExecutor = (*Executor)(nil)
+
+// documentBytes bounds the cache of parsed documents, which take about 20
+// times the memory of their text; textBytes that of persisted queries.
+const (
+	documentBytes = 4 << 20
+	textBytes     = 8 << 20
+)
+
+// New builds the schema of a model. The error names every name that cannot
+// stand.
+func New(m Model) (*Executor, error) {
+	m.Limits = m.Limits.orDefaults()
+	if m.Log == nil {
+		m.Log = slog.Default()
+	}
+	typed, err := buildTyped(&m)
+	if err != nil {
+		return nil, fmt.Errorf("build schema: %w", err)
+	}
+	joined, err := merge(typed.String())
+	if err != nil {
+		return nil, err
+	}
+	e := &Executor{limits: m.Limits, errors: presenter{log: m.Log}, sdl: joined.sdl()}
+	x, err := newExecutable(joined, typed.routes, newResolver(&m))
+	if err != nil {
+		return nil, err
+	}
+	x.present = e.errors.present
+	e.inner = executor.New(x)
+	e.inner.SetErrorPresenter(e.errors.present)
+	e.inner.SetRecoverFunc(e.errors.recovered)
+	e.inner.SetDefaultRulesFn(newRules)
+	if m.Limits.Tokens != noLimit {
+		e.inner.SetParserTokenLimit(m.Limits.Tokens)
+	}
+	e.inner.SetQueryCache(newLRU(m.Limits.Cache, documentBytes, func(*ast.QueryDocument) int { return 0 }))
+	e.inner.Use(extension.Introspection{})
+	e.inner.Use(extension.AutomaticPersistedQuery{
+		Cache: newLRU(m.Limits.Cache, textBytes, func(text string) int { return len(text) }),
+	})
+	e.inner.Use(guard{limits: &e.limits})
+	return e, nil
+}
+
+// SDL returns the schema as clients see it.
+func (e *Executor) SDL() string { return e.sdl }
+
+// CreateOperationContext parses and validates a request.
+func (e *Executor) CreateOperationContext(
+	ctx context.Context, params *graphql.RawParams,
+) (op *graphql.OperationContext, errs gqlerror.List) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			op, errs = &graphql.OperationContext{}, gqlerror.List{e.recovered(ctx, cause)}
+		}
+	}()
+	if err := e.limits.checkDocument(params.Query); err != nil {
+		return &graphql.OperationContext{}, gqlerror.List{err}
+	}
+	b := budget{left: e.limits.FilterSize, limit: e.limits.FilterSize, depth: e.limits.Depth}
+	raw := make(map[string]any, len(params.Variables))
+	for name, v := range params.Variables {
+		c, err := copyValue(v, &b, 0)
+		if err != nil {
+			return &graphql.OperationContext{}, gqlerror.List{e.errors.present(ctx, err)}
+		}
+		raw[name] = c
+	}
+	op, errs = e.inner.CreateOperationContext(graphql.StartOperationTrace(ctx), params)
+	if len(errs) > 0 {
+		return op, requestErrors(errs)
+	}
+	op.Stats.SetExtension(variablesKey, raw)
+	return op, nil
+}
+
+// DispatchOperation executes an operation. A subscription fills the context's
+// [Sink], if there is one; otherwise each call of the handler returns one
+// message, and nil at the end.
+func (e *Executor) DispatchOperation(
+	ctx context.Context, op *graphql.OperationContext,
+) (handler graphql.ResponseHandler, inner context.Context) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err := e.recovered(ctx, cause)
+			handler, inner = graphql.OneShot(&graphql.Response{Errors: gqlerror.List{err}}), ctx
+		}
+	}()
+	next, inner := e.inner.DispatchOperation(withRowBudget(ctx, e.limits.QueryRows), op)
+	return func(ctx context.Context) (resp *graphql.Response) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				resp = &graphql.Response{Errors: gqlerror.List{e.recovered(ctx, cause)}}
+			}
+		}()
+		return next(ctx)
+	}, inner
+}
+
+// DispatchError returns the response for a request that was refused.
+func (e *Executor) DispatchError(ctx context.Context, list gqlerror.List) *graphql.Response {
+	return e.inner.DispatchError(ctx, list)
+}
+
+func (e *Executor) recovered(ctx context.Context, cause any) *gqlerror.Error {
+	return e.errors.present(ctx, e.errors.recovered(ctx, cause))
+}

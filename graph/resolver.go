@@ -1,0 +1,180 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/tycostream/tycostream/graph/model"
+	"github.com/tycostream/tycostream/internal/codec"
+	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/naming"
+)
+
+// Resolver resolves the core schema's fields.
+type Resolver struct {
+	model  *Model
+	limits Limits
+	log    *slog.Logger
+	plans  *plans
+	live   []*live // in the order of Model.Sources
+	byName map[string]*live
+}
+
+// live is a source as resolvers need it.
+type live struct {
+	*Source
+	index int
+	names naming.Names
+	shape codec.Shape
+}
+
+func newResolver(m *Model) *Resolver {
+	r := &Resolver{
+		model: m, limits: m.Limits, log: m.Log,
+		plans: newPlans(m.Limits.Cache), byName: map[string]*live{},
+	}
+	for i := range m.Sources {
+		s := &live{Source: &m.Sources[i], index: i, names: naming.For(m.Sources[i].Base, m.CamelCase)}
+		s.shape = codec.Shape{
+			Schema:        s.Schema,
+			Types:         codec.Types{Row: s.names.Row, Update: s.names.Update, Changes: s.names.ChangesFrame},
+			StringScalars: m.StringScalars,
+			Anomalies:     s.Anomalies,
+		}
+		r.live = append(r.live, s)
+		r.byName[s.Name] = s
+	}
+	return r
+}
+
+// source returns a source by its name in schema.yaml. Routes name only those
+// that exist.
+func (r *Resolver) source(name string) (*live, error) {
+	s := r.byName[name]
+	if s == nil || s.Schema == nil {
+		return nil, fmt.Errorf("no source %q", name)
+	}
+	return s, nil
+}
+
+// predicate compiles a where argument; nil is no filter.
+func (r *Resolver) predicate(s *live, where *model.Exact) (*filter.Predicate, error) {
+	if where == nil || where.Value == nil {
+		return filter.All(), nil
+	}
+	if n := filter.Size(where.Value); n > r.limits.FilterSize {
+		return nil, badInput("where", fmt.Sprintf(
+			"the filter holds %d operators and values: the limit is %d, the setting limits.filter_size", n, r.limits.FilterSize))
+	}
+	p, err := filter.Compile(s.Schema, where.Value, r.filterOptions()...)
+	if err != nil {
+		return nil, filterError(err)
+	}
+	return p, nil
+}
+
+func (r *Resolver) filterOptions() []filter.Option {
+	if r.model.StringScalars {
+		return []filter.Option{filter.JSONText()}
+	}
+	return nil
+}
+
+// endless is what subscription resolvers return: the stream itself goes
+// through the sink.
+func endless() <-chan model.Encoded {
+	c := make(chan model.Encoded)
+	close(c)
+	return c
+}
+
+// subscription fills the sink of the context.
+func (r *Resolver) subscription(
+	ctx context.Context, source, kind string, where *model.Exact, snapshot *bool, maxRows *int,
+) (<-chan model.Encoded, error) {
+	s, err := r.source(source)
+	if err != nil {
+		return nil, err
+	}
+	sink := sinkFrom(ctx)
+	if sink == nil {
+		return nil, fmt.Errorf("subscription to %q without a sink", source)
+	}
+	options := feed.Options{SkipSnapshot: snapshot != nil && !*snapshot}
+	if maxRows != nil {
+		if *maxRows < 1 {
+			return nil, badInput(naming.ArgumentsFor(r.model.CamelCase).MaxRows, fmt.Sprintf("%d rows are no frame: at least 1", *maxRows))
+		}
+		options.MaxRows = *maxRows
+	}
+	if options.Where, err = r.predicate(s, where); err != nil {
+		return nil, err
+	}
+	if options.Encoder, err = r.encoder(ctx, s, kind); err != nil {
+		return nil, err
+	}
+	sink.Source = s.Name
+	sink.Open = func(wake func()) *feed.Cursor { return s.Feed.Subscribe(options, wake) }
+	return endless(), nil
+}
+
+// encoder returns the encoder for the field being resolved.
+func (r *Resolver) encoder(ctx context.Context, s *live, kind string) (feed.Encoder, error) {
+	typ, compile := s.names.Update, codec.CompileUpdates
+	if kind == coreChanges {
+		typ, compile = s.names.ChangesFrame, codec.CompileChanges
+	}
+	alias := graphql.GetFieldContext(ctx).Field.Alias
+	sel := selected(ctx, typ)
+	e, err := plan(r.plans, kind, s.index, alias, sel, func() (feed.Encoder, error) {
+		return compile(s.shape, alias, sel)
+	})
+	if err != nil {
+		return nil, badInput("", err.Error()) // validated documents fail only where @skip left nothing
+	}
+	return e, nil
+}
+
+// sourceModel describes a source for the sources query.
+func (r *Resolver) sourceModel(s *live, now time.Time) model.Source {
+	status := s.status()
+	out := model.Source{
+		Name: s.Name, Field: s.names.Rows, TypePrefix: s.names.Row, Backend: s.Backend,
+		State: model.SourceState(status.State.String()), Rows: status.Rows, Subscribers: status.Subscribers,
+		PrimaryKey: []string{}, Columns: []model.Column{},
+	}
+	if status.Error != "" {
+		out.Error = &status.Error
+	}
+	if f := status.Frontier; f.Time != 0 {
+		timestamp := fmt.Sprint(f.Time)
+		wall := time.UnixMicro(f.Wall).UTC()
+		asOf := wall.Format("2006-01-02T15:04:05.999999Z")
+		lag := max(0, now.Sub(wall).Seconds())
+		out.Timestamp, out.AsOf, out.Lag = &timestamp, &asOf, &lag
+	}
+	if s.Schema == nil {
+		return out
+	}
+	for _, k := range s.Schema.Key {
+		out.PrimaryKey = append(out.PrimaryKey, s.Schema.Columns[k].Field)
+	}
+	for i, c := range s.Schema.Columns {
+		column := model.Column{
+			Name: c.Field, DatabaseName: c.Name, Type: c.Kind.String(),
+			Key: s.Schema.IsKey(i), Nullable: c.Nullable && !s.Schema.IsKey(i),
+		}
+		if c.Enum != nil {
+			column.Type = c.Enum.Name
+			column.EnumValues = slices.Clone(c.Enum.Values)
+		}
+		out.Columns = append(out.Columns, column)
+	}
+	return out
+}

@@ -1,0 +1,219 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// route is where a typed root field goes.
+type route struct {
+	routeSpec
+	def *ast.FieldDefinition // the core field
+}
+
+// executable is the generated code behind the merged schema. It answers the
+// merged schema's root fields by rewriting each into the core field that its
+// route names, with the source as an argument; everything else is gqlgen's.
+type executable struct {
+	graphql.ExecutableSchema
+	routes map[ast.Operation]map[string]*route
+
+	// present turns an error that ends a stream into what its client sees.
+	present func(context.Context, error) *gqlerror.Error
+}
+
+// newExecutable binds routes to the core fields, and makes sure that every
+// root field leads somewhere: the generated code panics on one that does not.
+func newExecutable(m *merged, specs []routeSpec, resolvers ResolverRoot) (*executable, error) {
+	x := &executable{
+		ExecutableSchema: NewExecutableSchema(Config{Schema: m.schema, Resolvers: resolvers}),
+		routes:           map[ast.Operation]map[string]*route{},
+	}
+	for _, spec := range specs {
+		core, ok := m.core[spec.root][spec.core]
+		if !ok {
+			return nil, fmt.Errorf("%s field %s is routed to %s, which the core schema lacks", spec.root, spec.field, spec.core)
+		}
+		if x.routes[spec.root] == nil {
+			x.routes[spec.root] = map[string]*route{}
+		}
+		x.routes[spec.root][spec.field] = &route{routeSpec: spec, def: core.def}
+	}
+	for op := range rootNames {
+		root := m.root(op)
+		if root == nil {
+			continue
+		}
+		for _, f := range root.Fields {
+			if err := x.assertRoute(m, op, f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return x, nil
+}
+
+func (x *executable) assertRoute(m *merged, op ast.Operation, f *ast.FieldDefinition) error {
+	if isIntrospection(f.Name) {
+		return nil
+	}
+	r := x.routes[op][f.Name]
+	if r == nil {
+		if core, ok := m.core[op][f.Name]; ok && !core.internal {
+			return nil
+		}
+		return fmt.Errorf("%s field %s leads nowhere", op, f.Name)
+	}
+	for _, a := range f.Arguments {
+		if r.key {
+			continue
+		}
+		if name, ok := r.args[a.Name]; !ok || r.def.Arguments.ForName(name) == nil {
+			return fmt.Errorf("argument %s of %s field %s leads nowhere", a.Name, op, f.Name)
+		}
+	}
+	return nil
+}
+
+func isIntrospection(field string) bool { return len(field) > 2 && field[:2] == "__" }
+
+// rewrite returns the operation that the generated code executes: the same
+// operation with its root fields replaced by core fields. Aliases, positions,
+// selections and directives stay.
+func (x *executable) rewrite(op *graphql.OperationContext) (*graphql.OperationContext, error) {
+	kind := op.Operation.Operation
+	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{rootNames[kind]})
+	raw := rawVariables(op)
+	out := &graphql.OperationContext{
+		RawQuery:               op.RawQuery,
+		Variables:              op.Variables,
+		OperationName:          op.OperationName,
+		Doc:                    op.Doc,
+		Extensions:             op.Extensions,
+		Headers:                op.Headers,
+		DisableIntrospection:   op.DisableIntrospection,
+		RecoverFunc:            op.RecoverFunc,
+		ResolverMiddleware:     op.ResolverMiddleware,
+		RootResolverMiddleware: op.RootResolverMiddleware,
+		Stats:                  op.Stats,
+	}
+	operation := *op.Operation
+	operation.SelectionSet = make(ast.SelectionSet, 0, len(fields))
+	copied := false
+	for i := range fields {
+		r := x.routes[kind][fields[i].Name]
+		if r == nil {
+			f := *fields[i].Field
+			f.SelectionSet = fields[i].Selections
+			operation.SelectionSet = append(operation.SelectionSet, &f)
+			continue
+		}
+		if !copied { // exact values travel as variables whose names no document can hold
+			out.Variables, copied = maps.Clone(op.Variables), true
+			if out.Variables == nil {
+				out.Variables = map[string]any{}
+			}
+		}
+		f, err := r.field(&fields[i], raw, out.Variables)
+		if err != nil {
+			return nil, err
+		}
+		operation.SelectionSet = append(operation.SelectionSet, f)
+	}
+	out.Operation = &operation
+	return out, nil
+}
+
+// field returns the core field in place of f.
+func (r *route) field(f *graphql.CollectedField, raw, variables map[string]any) (*ast.Field, error) {
+	core := *f.Field
+	core.Name, core.Definition = r.def.Name, r.def
+	core.SelectionSet = f.Selections
+	core.Arguments = make(ast.ArgumentList, 0, len(f.Arguments)+1)
+	core.Arguments = append(core.Arguments, &ast.Argument{
+		Name:  "source",
+		Value: &ast.Value{Kind: ast.StringValue, Raw: r.source, Position: f.Position},
+	})
+	exact := func(name string, v any) {
+		variable := f.Alias + "." + name
+		variables[variable] = v
+		core.Arguments = append(core.Arguments, &ast.Argument{
+			Name:  name,
+			Value: &ast.Value{Kind: ast.Variable, Raw: variable, Position: f.Position},
+		})
+	}
+	c := exactValues{raw: raw}
+	if r.key {
+		key := make(map[string]any, len(f.Arguments))
+		for _, a := range f.Arguments {
+			if v, ok := c.value(a.Value); ok {
+				key[a.Name] = v
+			}
+		}
+		exact("key", key)
+		return &core, nil
+	}
+	for _, a := range f.Arguments {
+		name := r.args[a.Name]
+		def := r.def.Arguments.ForName(name)
+		if def.Type.Name() != "Exact" {
+			core.Arguments = append(core.Arguments, &ast.Argument{Name: name, Value: a.Value, Position: a.Position})
+			continue
+		}
+		v, ok := c.argument(name, a.Value)
+		if !ok {
+			continue
+		}
+		exact(name, v)
+	}
+	return &core, nil
+}
+
+// Exec executes the operation of the context.
+func (x *executable) Exec(ctx context.Context) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx)
+	core, err := x.rewrite(op)
+	if err != nil {
+		graphql.AddError(ctx, err)
+		return graphql.OneShot(&graphql.Response{})
+	}
+	if core.Operation.Operation == ast.Subscription {
+		return x.subscribe(ctx, core)
+	}
+	handler := x.ExecutableSchema.Exec(graphql.WithOperationContext(ctx, core))
+	return func(ctx context.Context) *graphql.Response {
+		return handler(graphql.WithOperationContext(ctx, core))
+	}
+}
+
+// subscribe runs the resolver, which fills a sink: the transport's, or one of
+// our own that the response handler then pulls from.
+func (x *executable) subscribe(ctx context.Context, core *graphql.OperationContext) graphql.ResponseHandler {
+	if n := len(core.Operation.SelectionSet); n != 1 {
+		graphql.AddError(ctx, validationError(core.Operation.Position,
+			"a subscription selects exactly one field, and this one selects "+strconv.Itoa(n)))
+		return graphql.OneShot(&graphql.Response{})
+	}
+	ctx = graphql.WithOperationContext(ctx, core)
+	if sinkFrom(ctx) != nil {
+		return x.ExecutableSchema.Exec(ctx)
+	}
+	sink := &Sink{}
+	handler := x.ExecutableSchema.Exec(WithSink(ctx, sink))
+	if sink.Open == nil {
+		return handler // the resolver has refused
+	}
+	op := core.Operation.SelectionSet[0].(*ast.Field) //nolint:forcetypeassert // rewrite makes nothing but fields
+	p := newPull(ctx, func(wake func()) cursor { return sink.Open(wake) }, func(err error) *gqlerror.Error {
+		e := x.present(ctx, err)
+		e.Path = ast.Path{ast.PathName(op.Alias)}
+		return e
+	})
+	return p.next
+}

@@ -1,0 +1,36 @@
+package graph
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func TestSDL(t *testing.T) {
+	for name, m := range map[string]Model{
+		"database-string": {StringScalars: true},
+		"database-typed":  {},
+		"camel-typed":     {CamelCase: true},
+		"camel-string":    {CamelCase: true, StringScalars: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(have *Model) { have.CamelCase, have.StringScalars = m.CamelCase, m.StringScalars })
+			path := filepath.Join("testdata", name+".graphql")
+			if *update {
+				if err := os.WriteFile(path, []byte(w.exec.SDL()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := w.exec.SDL(); got != string(want) {
+				t.Errorf("%s differs from the schema, which is now\n%s", path, got)
+			}
+		})
+	}
+}
