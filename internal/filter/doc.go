@@ -25,6 +25,9 @@
 //
 // # Patterns
 //
+// Patterns see the text that the API shows: a Timestamp in ISO 8601, a UUID in
+// lower case, JSON without spaces.
+//
 // _like and _ilike match the whole text: % is any run of characters, _ one
 // character (not byte), a backslash takes the next character as it is; a
 // backslash at the end is an error. _ilike folds case by Unicode's simple

@@ -56,7 +56,7 @@ type (
 	patternMatch struct {
 		column   int
 		positive bool
-		uuid     *relation.Column // set where cells must be brought to lower case
+		shown    *relation.Column // set where the API shows another text than the cell's
 		test     func(text string) bool
 	}
 	containsMatch struct {
@@ -177,8 +177,8 @@ func buildEnum(enum *relation.Enum, n *Node) matcher {
 func buildPattern(column *relation.Column, n *Node) matcher {
 	positive := n.Op == Like || n.Op == Ilike || n.Op == Regex || n.Op == Iregex
 	m := &patternMatch{column: n.Column, positive: positive, test: n.pattern}
-	if column.Kind == relation.UUID {
-		m.uuid = column
+	if column.Kind != relation.String {
+		m.shown = column
 	}
 	return m
 }
@@ -264,12 +264,10 @@ func (m *patternMatch) match(r relation.Row) bool {
 	if !ok {
 		return false
 	}
-	if m.uuid != nil {
-		v, err := m.uuid.Parse(cell)
-		if err != nil {
+	if m.shown != nil {
+		if cell, ok = m.shown.Text(cell); !ok {
 			return false
 		}
-		cell = v.String()
 	}
 	return m.test(cell) == m.positive
 }

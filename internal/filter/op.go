@@ -93,8 +93,8 @@ func (o Op) text() bool { return o >= Like && o <= Niregex }
 // appliesTo reports whether columns of a kind have the operator.
 func (o Op) appliesTo(k relation.Kind) bool {
 	switch {
-	case o.text():
-		return k == relation.String || k == relation.UUID
+	case o.text(): // on every column that the API shows as a string, in either style of scalars
+		return k != relation.Integer && k != relation.Float && k != relation.Boolean && k != relation.Enumeration
 	case o == Contains || o == NotContains:
 		return k == relation.JSON || k == relation.Array
 	case o == HasKey || o == NotHasKey:
@@ -104,7 +104,8 @@ func (o Op) appliesTo(k relation.Kind) bool {
 }
 
 // Operators lists the names of the operators that columns of a kind have, in
-// a fixed order.
+// a fixed order. Patterns apply to all kinds that are strings in the API when
+// `scalars: string` is set.
 func Operators(k relation.Kind) []string {
 	var names []string
 	for o := range ops {

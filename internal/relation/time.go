@@ -34,11 +34,14 @@ const (
 
 // parseMoment reads what PostgreSQL and Materialize print and what clients
 // write in ISO 8601. why is empty on success. A Timestamp without zone in the
-// text is taken as UTC, one with a zone is brought to UTC.
+// text is taken as UTC, one with a zone is brought to UTC; so is a Time.
 func parseMoment(text string, kind Kind) (m moment, why string) {
 	s := clock{rest: text}
 	if kind == Time {
 		m.count, m.nanos = s.timeOfDay()
+		if east := s.offset(); east != 0 {
+			m.count = (m.count - east + 2*secondsPerDay) % secondsPerDay
+		}
 		if s.rest != "" {
 			s.fail(malformed)
 		}
@@ -242,8 +245,8 @@ func daysSinceEpoch(year, month, day int64) int64 {
 	return days - epoch
 }
 
-// append writes the canonical text: ISO 8601, but years before the first with
-// " BC" and the infinities as the database writes them.
+// append writes the canonical text: ISO 8601, but infinities and years before
+// the first as the database writes them.
 func (m moment) append(dst []byte, kind Kind, zoned bool) []byte {
 	switch m.class {
 	case lowest:
@@ -260,18 +263,18 @@ func (m moment) append(dst []byte, kind Kind, zoned bool) []byte {
 		seconds *= secondsPerDay
 	}
 	t := time.Unix(seconds, 0).UTC()
-	year, era := t.Year(), ""
+	year, separator, zone, era := t.Year(), byte('T'), "Z", ""
 	if year < 1 {
-		year, era = 1-year, " BC"
+		year, separator, zone, era = 1-year, ' ', "+00", " BC"
 	}
 	dst = appendPadded(dst, int64(year), 4)
 	dst = appendPadded(append(dst, '-'), int64(t.Month()), 2)
 	dst = appendPadded(append(dst, '-'), int64(t.Day()), 2)
 	if kind == Timestamp {
-		dst = append(dst, 'T')
+		dst = append(dst, separator)
 		dst = appendTimeOfDay(dst, int64(t.Hour()*3600+t.Minute()*60+t.Second()), m.nanos)
 		if zoned {
-			dst = append(dst, 'Z')
+			dst = append(dst, zone...)
 		}
 	}
 	return append(dst, era...)

@@ -1,7 +1,9 @@
 package relation
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -171,6 +173,29 @@ func (c *Column) Compare(a, b string) (order int, ok bool) {
 		return 1, false
 	}
 	return strings.Compare(a, b), false
+}
+
+// Text returns a cell as the string that the API shows for it where its
+// scalar is one: UUIDs in lower case, times in ISO 8601, JSON and arrays as
+// compact JSON. ok is false when the cell is no value of the column.
+func (c *Column) Text(cell string) (text string, ok bool) {
+	switch c.Kind { //nolint:exhaustive // all others are shown as they are
+	case JSON:
+		var b bytes.Buffer
+		if json.Compact(&b, []byte(cell)) != nil {
+			return "", false
+		}
+		return b.String(), true
+	case UUID:
+		return canonicalUUID(cell)
+	case Timestamp, Array:
+		v, _, ok := c.parse(cell)
+		if !ok {
+			return "", false
+		}
+		return v.String(), true
+	}
+	return cell, true
 }
 
 // Kind returns the kind of the column that v belongs to.
