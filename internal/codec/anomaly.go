@@ -58,7 +58,7 @@ func (a *Anomalies) All() iter.Seq[Anomaly] {
 		for i, name := range a.columns {
 			for f := range a.counts[i] {
 				n := a.counts[i][f].Load()
-				if n > 0 && !yield(Anomaly{Column: name, Fault: Fault(f + 1), Count: n}) { //nolint:gosec // at most Malformed
+				if n > 0 && !yield(Anomaly{Column: name, Fault: Fault(f + 1), Count: n}) {
 					return
 				}
 			}

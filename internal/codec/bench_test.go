@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/tycostream/tycostream/internal/feed"
@@ -27,7 +28,7 @@ func livePnL() *relation.Schema {
 }
 
 func livePnLRow(i int, price string) relation.Row {
-	return relation.Texts(fmt.Sprint(i), fmt.Sprintf("SYM%04d", i%10_000), "12500", price, "1284375.25", "101.375", "17187.75", "Rates London", "2026-01-02 03:04:05.678901+00")
+	return relation.Texts(strconv.Itoa(i), fmt.Sprintf("SYM%04d", i%10_000), "12500", price, "1284375.25", "101.375", "17187.75", "Rates London", "2026-01-02 03:04:05.678901+00")
 }
 
 func livePnLShape() Shape {
@@ -59,16 +60,16 @@ func snapshotFrame(n int) *feed.Frame {
 	return f
 }
 
-func encoders(t testing.TB) map[string]feed.Encoder {
-	t.Helper()
+func encoders(tb testing.TB) map[string]feed.Encoder {
+	tb.Helper()
 	update, err := CompileUpdates(livePnLShape(), "livePnL", livePnLUpdate())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	sel := append(fields("kind", "last", "timestamp", "cursor", "from", "asOf", "sentAt", "state"), object("changes", livePnLUpdate()...))
 	frame, err := CompileChanges(livePnLShape(), "livePnLChanges", sel)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return map[string]feed.Encoder{
 		"update": update,
@@ -132,7 +133,7 @@ func BenchmarkEncodeUpdate(b *testing.B) { benchEncode(b, "update", updateFrame(
 
 func BenchmarkEncodeFrame(b *testing.B) {
 	for _, n := range []int{1, 100} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) { benchEncode(b, "frame", updateFrame(n)) })
+		b.Run(strconv.Itoa(n), func(b *testing.B) { benchEncode(b, "frame", updateFrame(n)) })
 	}
 }
 

@@ -3,7 +3,9 @@ package codec
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,10 +52,8 @@ func object(name string, sel ...Field) Field { return Field{Alias: name, Name: n
 
 var (
 	row1 = relation.Texts("1", "ACME", "buy", "1.50", "2026-01-02 03:04:05.678+00", "{a,NULL}", `{"k": [1, 2]}`)
-	row2 = relation.Cells(text("1"), nil, text("sell"), text("1.75"), text("2026-01-02 03:04:05.678+00"), text("{}"), text("null"))
+	row2 = relation.Cells(new("1"), nil, new("sell"), new("1.75"), new("2026-01-02 03:04:05.678+00"), new("{}"), new("null"))
 )
-
-func text(s string) *string { return &s }
 
 // messages encodes f and cuts the result at the ends.
 func messages(t *testing.T, enc feed.Encoder, f *feed.Frame) []string {
@@ -307,14 +307,14 @@ func TestID(t *testing.T) {
 	add("frames", frame.ID())
 	add("TSV", TSV(trades()).ID())
 	add("JSON lines", JSONLines(tradesShape()).ID())
-	if TSV(trades()).ID() != TSV(trades()).ID() {
+	if one, two := TSV(trades()), TSV(trades()); one.ID() != two.ID() {
 		t.Error("equal TSV encoders have different IDs")
 	}
 }
 
 func TestLines(t *testing.T) {
 	sh := tradesShape()
-	odd := relation.Cells(text("2"), text("a\tb\nc\rd\\e\x01é\xff."), nil, text(""), text("infinity"), text("{1}"), text("{}"))
+	odd := relation.Cells(new("2"), new("a\tb\nc\rd\\e\x01é\xff."), nil, new(""), new("infinity"), new("{1}"), new("{}"))
 	f := &feed.Frame{Time: 1700, Events: []feed.Event{
 		{Op: feed.Insert, Row: row1},
 		{Op: feed.Update, Row: odd, Old: row1},
@@ -338,5 +338,51 @@ func TestLines(t *testing.T) {
 	}
 	if n := sh.Anomalies.Count(3, Malformed); n != 1 {
 		t.Errorf("%d malformed prices counted, want 1", n)
+	}
+}
+
+// TestWideRows has more columns than scope.set has room for.
+func TestWideRows(t *testing.T) {
+	var schema relation.Schema
+	var was, is relation.Builder
+	for i := range 300 {
+		name := "c" + strconv.Itoa(i)
+		schema.Columns = append(schema.Columns, relation.Column{Name: name, Field: name, Kind: relation.Integer})
+		was.AppendString(strconv.Itoa(i))
+		if i == 63 || i == 64 || i == 299 {
+			is.AppendNull()
+		} else {
+			is.AppendString(strconv.Itoa(i))
+		}
+	}
+	schema.Key = []int{0}
+	enc, err := CompileUpdates(Shape{Schema: &schema, Types: Types{Update: "WideUpdate"}}, "w", fields("fields"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantMessages(t, messages(t, enc, &feed.Frame{Events: []feed.Event{{Op: feed.Update, Old: was.Row(), Row: is.Row()}}}),
+		`{"data":{"w":{"fields":["c63","c64","c299"]}}}`)
+}
+
+// TestConcurrentUse shares every encoder among goroutines; the race detector
+// watches.
+func TestConcurrentUse(t *testing.T) {
+	frame := updateFrame(20)
+	for name, enc := range encoders(t) {
+		want, _ := enc.Encode(nil, nil, frame)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				var dst []byte
+				for range 20 {
+					dst, _ = enc.Encode(dst[:0], nil, frame)
+					if name != "frame" && string(dst) != string(want) { // frames hold sentAt
+						t.Errorf("%s: messages differ between goroutines", name)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

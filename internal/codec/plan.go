@@ -49,11 +49,13 @@ type op uint8
 const (
 	opCell op = iota // one cell of the row
 	opKey            // the row's key as a string
-	// of an event
+
+	// Of an event.
 	opOperation
 	opFields
 	opTimestamp
-	// of a frame
+
+	// Of a frame.
 	opChanges
 	opKind
 	opLast
@@ -96,7 +98,7 @@ func (p *plan) append(dst []byte, sc *scope) []byte {
 	for i := range p.steps {
 		s := &p.steps[i]
 		dst = append(dst, s.before...)
-		switch s.op { //nolint:exhaustive // appendMeta has the rest
+		switch s.op {
 		case opCell:
 			if text, ok := sc.row.Cell(s.index); ok {
 				dst = s.column.append(dst, text)
@@ -110,7 +112,7 @@ func (p *plan) append(dst []byte, sc *scope) []byte {
 			dst = p.appendFields(dst, sc)
 		case opChanges:
 			dst = appendChanges(dst, s.events, sc)
-		default:
+		case opOperation, opTimestamp, opKind, opLast, opCursor, opFrom, opAsOf, opSentAt, opState:
 			dst = p.appendMeta(dst, s.op, sc)
 		}
 	}

@@ -22,11 +22,11 @@ func appendTimestamp(dst []byte, text string, zoned bool) ([]byte, bool) {
 	if isInfinity(text) {
 		return appendPlain(dst, text, true)
 	}
-	t, ok := parseStamp(text)
-	switch {
-	case !ok:
+	var t stamp
+	if !t.parse(text) {
 		return dst, false
-	case t.bc:
+	}
+	if t.bc {
 		return appendPlain(dst, text, true)
 	}
 	dst = append(dst, '"')
@@ -116,13 +116,13 @@ func isTime(s string) bool {
 	return n == len(s) || ok
 }
 
-func parseStamp(s string) (t stamp, ok bool) {
+func (t *stamp) parse(s string) (ok bool) {
 	if !t.date(s) || t.dateLen == len(s) || s[t.dateLen] != ' ' && s[t.dateLen] != 'T' {
-		return t, false
+		return false
 	}
 	n := t.clock(s[t.dateLen+1:])
 	if n == 0 {
-		return t, false
+		return false
 	}
 	t.clockEnd = t.dateLen + 1 + n
 	t.secondEnd = t.dateLen + 1 + len("HH:MM:SS")
@@ -131,11 +131,14 @@ func parseStamp(s string) (t stamp, ok bool) {
 		t.bc, rest = true, rest[:len(rest)-3]
 	}
 	if rest == "" {
-		return t, true
+		return true
 	}
 	t.zoned = true
+	if rest == "+00" { // all that Materialize prints, and PostgreSQL in UTC
+		return true
+	}
 	t.offset, ok = parseOffset(rest)
-	return t, ok
+	return ok
 }
 
 // date parses the date that s begins with.
@@ -158,7 +161,7 @@ func (t *stamp) clock(s string) int {
 		return 0
 	}
 	t.hour, t.minute, t.second = twoDigits(s), twoDigits(s[3:]), twoDigits(s[6:])
-	if uint(t.hour) > 24 || uint(t.minute) > 59 || uint(t.second) > 60 { //nolint:gosec // negative must fail too
+	if uint(t.hour) > 24 || uint(t.minute) > 59 || uint(t.second) > 60 { // -1 too
 		return 0
 	}
 	if len(s) == 8 || s[8] != '.' {
