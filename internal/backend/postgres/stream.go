@@ -1,0 +1,332 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/source"
+)
+
+// stream reads the replication stream and feeds the targets.
+type stream struct {
+	f     *follow
+	watch *watch
+	conn  *pgconn.PgConn
+	byOID map[uint32]*target
+	clock *clock
+	row   rowMessage
+
+	inTx    bool
+	tx      begin
+	touched []*target // of this transaction
+
+	pos     uint64 // everything before it has arrived
+	applied uint64 // ... and has been handed over: what is reported to the server
+	held    int    // bytes of messages behind batches not yet handed over
+
+	now    time.Time // of the last look at the clock
+	heard  time.Time // when something arrived last
+	asked  time.Time // when a sign of life was asked for last
+	quiet  time.Time // when targets without changes were last told the frontier
+	some   bool      // something arrived since now
+	counts int
+}
+
+const (
+	// heldMax is how many bytes of messages are collected before they are
+	// handed over although more input waits: large enough to amortize a call of
+	// every sink, small enough to stay in the cache.
+	heldMax = 256 << 10
+
+	// lookEvery is after how many messages a busy stream looks at the clock.
+	lookEvery = 256
+)
+
+func newStream(f *follow, w *watch) *stream {
+	s := &stream{
+		f: f, watch: w, conn: f.repl, byOID: map[uint32]*target{}, clock: w.clock,
+		pos: f.start, applied: f.start,
+	}
+	for t := range f.live() {
+		s.byOID[t.table.oid] = t
+		s.clock.wall = max(s.clock.wall, t.frontier.Wall)
+	}
+	return s
+}
+
+func (s *stream) run(ctx context.Context) error {
+	err := pglogrepl.StartReplication(ctx, s.conn, s.f.slot, pglogrepl.LSN(s.f.start), pglogrepl.StartReplicationOptions{
+		Mode: pglogrepl.LogicalReplication,
+		PluginArgs: []string{
+			"proto_version '1'", "publication_names " + literal(quote(s.f.b.opts.Publication)),
+		},
+	})
+	if err != nil {
+		return classify("start replication", err)
+	}
+	s.now = time.Now()
+	s.heard, s.quiet = s.now, s.now
+	if err := s.report(true); err != nil {
+		return err
+	}
+	idle := true
+	for {
+		if idle || s.conn.Frontend().ReadBufferLen() == 0 {
+			if err := s.rest(ctx); err != nil {
+				return err
+			}
+		}
+		// No context: watching one costs more than most messages. The deadline
+		// that rest sets ends the read, and interrupt does when ctx ends.
+		msg, err := s.conn.ReceiveMessage(context.Background())
+		if idle = timedOut(err); idle {
+			continue
+		}
+		if err != nil {
+			return classify("read the stream", err)
+		}
+		if err := s.message(msg); err != nil {
+			return classify("read the stream", err)
+		}
+		if s.counts++; s.counts%lookEvery == 0 {
+			if err := s.look(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func timedOut(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+// rest is called when no more input waits: it hands over what there is and
+// sets the deadline of the next read.
+func (s *stream) rest(ctx context.Context) error {
+	if err := s.handOver(); err != nil {
+		return err
+	}
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	if err := s.conn.Conn().SetReadDeadline(s.asked.Add(s.f.b.opts.Heartbeat)); err != nil {
+		return classify("set a deadline", err)
+	}
+	return ctx.Err() // interrupt may have come before the deadline was set
+}
+
+// look does what time asks for: take news from the watch, ask for a sign of
+// life, report the position, tell idle targets the frontier, notice silence.
+func (s *stream) look(ctx context.Context) error {
+	s.now = time.Now()
+	if s.some {
+		s.heard, s.some = s.now, false
+	}
+	if s.now.Sub(s.heard) > s.f.b.opts.Silence {
+		return mistake(source.Retry, "the database has been silent for %v", s.f.b.opts.Silence)
+	}
+	if s.now.Sub(s.quiet) >= s.f.b.opts.Heartbeat/4 {
+		s.tellAll()
+		s.quiet = s.now
+	}
+	if s.now.Sub(s.asked) < s.f.b.opts.Heartbeat {
+		return nil
+	}
+	if err := s.watch.news(ctx); err != nil {
+		return err
+	}
+	return s.report(true)
+}
+
+// report tells the server how far it may forget its log.
+func (s *stream) report(ask bool) error {
+	if ask {
+		s.asked = s.now
+	}
+	if err := s.conn.Conn().SetWriteDeadline(s.now.Add(s.f.b.opts.Silence)); err != nil {
+		return classify("set a deadline", err)
+	}
+	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.conn, pglogrepl.StandbyStatusUpdate{
+		WALWritePosition: pglogrepl.LSN(s.applied), ReplyRequested: ask,
+	})
+	return classify("report the position", err)
+}
+
+func (s *stream) message(msg pgproto3.BackendMessage) error {
+	s.some = true
+	switch msg := msg.(type) {
+	case *pgproto3.CopyData:
+		return s.copyData(msg.Data)
+	case *pgproto3.ErrorResponse:
+		return pgconn.ErrorResponseToPgError(msg)
+	case *pgproto3.CopyDone:
+		return errors.New("the server ended the stream")
+	}
+	return nil // notices and settings
+}
+
+func (s *stream) copyData(data []byte) error {
+	if len(data) == 0 {
+		return fmt.Errorf("%w: empty", errMessage)
+	}
+	switch data[0] {
+	case pglogrepl.PrimaryKeepaliveMessageByteID:
+		alive, err := pglogrepl.ParsePrimaryKeepaliveMessage(data[1:])
+		if err != nil {
+			return fmt.Errorf("%w: %w", errMessage, err)
+		}
+		if !s.inTx { // within a transaction the position may lie behind its commit
+			s.pos = max(s.pos, uint64(alive.ServerWALEnd))
+			s.clock.alive(mark{uint64(alive.ServerWALEnd), alive.ServerTime.UnixMicro()})
+		}
+		if alive.ReplyRequested {
+			if err := s.handOver(); err != nil {
+				return err
+			}
+			return s.report(false)
+		}
+		return nil
+	case pglogrepl.XLogDataByteID:
+		const header = 25 // kind, start, end, time
+		if len(data) <= header {
+			return fmt.Errorf("%w: data of %d bytes", errMessage, len(data))
+		}
+		s.clock.data()
+		s.held += len(data)
+		return s.decode(data[header], data[header+1:])
+	}
+	return nil
+}
+
+func (s *stream) decode(kind byte, body []byte) error {
+	var err error
+	switch kind {
+	case msgBegin:
+		s.tx, err = decodeBegin(body)
+		s.inTx = true
+	case msgCommit:
+		return s.commit(body)
+	case msgRelation:
+		var r relationMessage
+		if r, err = decodeRelation(body); err == nil {
+			if t := s.byOID[r.oid]; t != nil {
+				t.shape, t.bound = &r, false
+			}
+		}
+	case msgInsert, msgUpdate, msgDelete:
+		if err = s.row.decode(kind, body); err == nil {
+			if t := s.target(s.row.oid); t != nil {
+				return s.blame(t, t.change(kind, &s.row, s.handOver))
+			}
+		}
+	case msgTruncate:
+		var oids []uint32
+		oids, err = decodeTruncate(body)
+		for _, oid := range oids {
+			if t := s.target(oid); t != nil {
+				if err := s.blame(t, t.truncate(s.handOver)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return err // types, origins and messages say nothing of rows
+}
+
+// target returns the target that a change in this transaction concerns, or
+// nil: another table, one that has failed, or one whose rows already hold it.
+func (s *stream) target(oid uint32) *target {
+	t := s.byOID[oid]
+	if t == nil || t.failed || s.tx.lsn <= t.frontier.Time {
+		return nil
+	}
+	if len(t.tx.changes) == 0 {
+		s.touched = append(s.touched, t)
+	}
+	return t
+}
+
+// blame fails t alone for an error that concerns nothing but its rows, and
+// returns all others.
+func (s *stream) blame(t *target, err error) error {
+	e, ok := errors.AsType[*source.Error](err)
+	if ok && (e.Class == source.Slow || e.Class == source.Config) {
+		t.fail(err)
+		return nil
+	}
+	return err
+}
+
+func (s *stream) commit(body []byte) error {
+	c, err := decodeCommit(body)
+	if err != nil {
+		return err
+	}
+	if !s.inTx || c.lsn != s.tx.lsn {
+		return fmt.Errorf("%w: a commit without its begin", errMessage)
+	}
+	for _, t := range s.touched {
+		if len(t.tx.changes) > 0 { // a target may stand here twice, or have failed
+			t.batches = append(t.batches, relation.Batch{Time: s.tx.lsn, Wall: s.tx.wall, Changes: t.tx.take()})
+		}
+	}
+	s.touched, s.inTx = s.touched[:0], false
+	s.pos = max(s.pos, c.end)
+	s.clock.advance(s.tx.wall)
+	s.clock.passed(c.end)
+	if s.held >= heldMax {
+		return s.handOver()
+	}
+	return nil
+}
+
+// frontier is how far everything has arrived.
+func (s *stream) frontier() relation.Frontier {
+	return relation.Frontier{Time: s.pos - 1, Wall: s.clock.wall}
+}
+
+// handOver gives every target that has changes its batches.
+func (s *stream) handOver() error {
+	at := s.frontier()
+	for t := range s.f.live() {
+		if len(t.batches) > 0 {
+			t.take(at)
+		}
+	}
+	s.applied, s.held = s.pos, 0
+	return nil
+}
+
+// tellAll moves the frontier of all targets, with or without changes.
+func (s *stream) tellAll() {
+	at := s.frontier()
+	for t := range s.f.live() {
+		if len(t.batches) > 0 || at.Time > t.frontier.Time || at.Wall > t.frontier.Wall {
+			t.take(at)
+		}
+	}
+}
+
+// take hands the batches to the sink.
+func (t *target) take(at relation.Frontier) {
+	at.Time, at.Wall = max(at.Time, t.frontier.Time), max(at.Wall, t.frontier.Wall)
+	batches := t.batches
+	t.batches = nil
+	if t.memory != nil {
+		t.memory.apply(batches)
+	}
+	if err := t.Sink.Apply(batches, at); err != nil {
+		t.fail(err)
+		return
+	}
+	t.frontier = at
+}

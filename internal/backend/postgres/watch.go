@@ -1,0 +1,167 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/source"
+)
+
+// watch looks at the catalog while the stream runs: the stream does not say
+// that a table came, went or changed until a row of it does. It also
+// marks the clock. It owns the SQL connection.
+type watch struct {
+	f      *follow
+	clock  *clock
+	checks []check
+	events chan event
+}
+
+// check is what the watch knows of a target. The target itself belongs to the
+// stream's goroutine.
+type check struct {
+	t       *target
+	def     *source.Definition
+	print   string // of the table as it was opened; empty when it could not be
+	live    bool   // it took part when the watch began
+	missing bool   // reported
+}
+
+// event is news for the stream's goroutine.
+type event struct {
+	fail *target // it alone cannot go on, for the reason err
+	err  error
+}
+
+func newWatch(f *follow) *watch {
+	w := &watch{f: f, clock: &clock{}, events: make(chan event, len(f.targets)+1)}
+	for _, t := range f.targets {
+		w.checks = append(w.checks, check{t: t, def: t.Def, print: t.print, live: !t.failed})
+	}
+	return w
+}
+
+// run returns when ctx ends or after the event that ends the Follow.
+func (w *watch) run(ctx context.Context) {
+	beat := time.NewTicker(w.f.b.opts.Heartbeat)
+	defer beat.Stop()
+	poll := time.NewTicker(w.f.b.opts.Poll)
+	defer poll.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			err = w.mark(ctx)
+		case <-poll.C:
+			err = w.poll(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			w.events <- event{err: err} // room: each target sends one at most, this is the last
+			return
+		}
+	}
+}
+
+const markSQL = `SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn, (extract(epoch FROM clock_timestamp()) * 1000000)::int8`
+
+func (w *watch) mark(ctx context.Context) error {
+	rows, err := query(ctx, w.f.sql, "read the log's position", markSQL)
+	if err != nil {
+		return err
+	}
+	lsn, err := strconv.ParseUint(rows[0].text(0), 10, 64)
+	if err != nil {
+		return classify("read the log's position", err)
+	}
+	wall, err := strconv.ParseInt(rows[0].text(1), 10, 64)
+	if err != nil {
+		return classify("read the clock", err)
+	}
+	w.clock.mark(mark{lsn, wall})
+	return nil
+}
+
+// poll compares every table with how it was opened. An error ends the Follow.
+func (w *watch) poll(ctx context.Context) error {
+	var followed, others []*table
+	for i := range w.checks {
+		c := &w.checks[i]
+		t, err := w.f.b.inspect(ctx, w.f.sql, c.def)
+		switch {
+		case retry(err):
+			return err
+		case err != nil && c.live && !c.missing:
+			c.missing = true
+			w.events <- event{fail: c.t, err: err}
+		case err != nil:
+			c.print = "" // so that its return is noticed
+		case c.print == "" || c.missing:
+			return mistake(source.Retry, "%s can be followed now", t.title())
+		case t.fingerprint(c.def) != c.print:
+			return mistake(source.Compacted, "table %s was altered", t.title())
+		case c.live:
+			followed = append(followed, t)
+		default:
+			others = append(others, t)
+		}
+	}
+	return w.pollPublication(ctx, followed, others)
+}
+
+func (w *watch) pollPublication(ctx context.Context, followed, others []*table) error {
+	if len(followed)+len(others) == 0 {
+		return nil
+	}
+	p, err := readPublication(ctx, w.f.sql, w.f.b.opts.Publication, append(followed, others...)[0].server.version)
+	if err != nil {
+		return err
+	}
+	for _, t := range others {
+		if p.covers(t) {
+			return mistake(source.Retry, "the publication holds %s now", t.title())
+		}
+	}
+	for _, t := range followed {
+		if !p.covers(t) {
+			return mistake(source.Compacted, "somebody took table %s out of the publication: "+
+				"gateways that follow different tables need publications of different names", t.title())
+		}
+	}
+	return nil
+}
+
+// news takes what the watch has found, on the stream's goroutine.
+func (w *watch) news(ctx context.Context) error {
+	for {
+		select {
+		case e := <-w.events:
+			if e.fail == nil {
+				return e.err
+			}
+			e.fail.fail(e.err)
+		default:
+			return ctx.Err()
+		}
+	}
+}
+
+// only waits for the watch's news when there is no stream.
+func (w *watch) only(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case e := <-w.events:
+			if e.fail == nil {
+				return e.err
+			}
+			e.fail.fail(e.err)
+		}
+	}
+}
