@@ -52,6 +52,7 @@ var rules = []rule{
 	{"", "unknown cluster", source.Slow, "the cluster does not exist: correct DATABASE_CLUSTER"},
 	{"3D000", "", source.Slow, "the database does not exist: correct DATABASE_NAME"},
 	{"42704", "was dropped", source.Slow, "the relation or its cluster was dropped: create it again"},
+	{"XX000", "target replica failed or was dropped", source.Retry, "a replica was lost"},
 	{"XX000", "was dropped", source.Slow, "the relation or its cluster was dropped: create it again"},
 	{"25000", "active cluster has been dropped", source.Retry, "the cluster was dropped: correct DATABASE_CLUSTER"},
 	{"", "column \"", source.Config, "a column that the source's query names does not exist"},
@@ -79,7 +80,6 @@ var rules = []rule{
 	{"53300", "", source.Retry, "the database has too many connections"},
 	{"57014", "", source.Retry, "the subscription was canceled"},
 	{"25P03", "", source.Retry, "the session timed out"},
-	{"XX000", "target replica failed", source.Retry, "a replica was lost"},
 }
 
 // classify says what to do about an error, in all phases. A *source.Error
