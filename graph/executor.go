@@ -50,7 +50,7 @@ func New(m Model) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.present = e.errors.present
+	x.present, x.queryRows = e.errors.present, m.Limits.QueryRows
 	e.inner = executor.New(x)
 	e.inner.SetErrorPresenter(e.errors.present)
 	e.inner.SetRecoverFunc(e.errors.recovered)
@@ -111,7 +111,7 @@ func (e *Executor) DispatchOperation(
 			handler, inner = graphql.OneShot(&graphql.Response{Errors: gqlerror.List{err}}), ctx
 		}
 	}()
-	next, inner := e.inner.DispatchOperation(withRowBudget(ctx, e.limits.QueryRows), op)
+	next, inner := e.inner.DispatchOperation(ctx, op)
 	return func(ctx context.Context) (resp *graphql.Response) {
 		defer func() {
 			if cause := recover(); cause != nil {

@@ -195,7 +195,7 @@ func (w *world) mustAsk(query, variables string) string {
 	w.Helper()
 	data, errs := w.ask(query, variables)
 	if len(errs) > 0 {
-		w.Fatalf("%s: %v", query, errs)
+		w.Fatalf("%.200s: %v", query, errs)
 	}
 	return data
 }
@@ -206,15 +206,15 @@ func (w *world) refused(query, variables, code string, parts ...string) *gqlerro
 	w.Helper()
 	data, errs := w.ask(query, variables)
 	if len(errs) == 0 {
-		w.Fatalf("%s\nis answered with %s, want %s", query, data, code)
+		w.Fatalf("%.200s\nis answered with %s, want %s", query, data, code)
 	}
 	e := errs[0]
 	if e.Extensions["code"] != code {
-		w.Errorf("%s\ncode is %v, want %s: %s", query, e.Extensions["code"], code, e.Message)
+		w.Errorf("%.200s\ncode is %v, want %s: %s", query, e.Extensions["code"], code, e.Message)
 	}
 	for _, part := range parts {
 		if !strings.Contains(e.Message, part) {
-			w.Errorf("%s\nmessage %q says nothing about %q", query, e.Message, part)
+			w.Errorf("%.200s\nmessage %q says nothing about %q", query, e.Message, part)
 		}
 	}
 	return e
@@ -223,6 +223,6 @@ func (w *world) refused(query, variables, code string, parts ...string) *gqlerro
 func (w *world) equal(what, got, want string) {
 	w.Helper()
 	if got != want {
-		w.Errorf("%s:\n got %s\nwant %s", what, got, want)
+		w.Errorf("%.200s:\n got %s\nwant %s", what, got, want)
 	}
 }

@@ -147,7 +147,7 @@ func (w *selectionWalk) set(set ast.SelectionSet) (extent, *gqlerror.Error) {
 		if err != nil {
 			return sum, err
 		}
-		sum.fields = min(sum.fields+x.fields, noLimit/4) // fragments may multiply beyond an int
+		sum.fields = min(sum.fields+x.fields, noLimit+1) // fragments may multiply beyond an int
 		sum.depth = max(sum.depth, x.depth)
 	}
 	return sum, nil

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"log/slog"
+	"math"
 
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
@@ -75,7 +76,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-const noLimit = int(^uint(0) >> 1)
+// noLimit is large enough, and leaves room to count beyond it.
+const noLimit = math.MaxInt / 4
 
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()

@@ -22,7 +22,8 @@ type route struct {
 // route names, with the source as an argument; everything else is gqlgen's.
 type executable struct {
 	graphql.ExecutableSchema
-	routes map[ast.Operation]map[string]*route
+	routes    map[ast.Operation]map[string]*route
+	queryRows int
 
 	// present turns an error that ends a stream into what its client sees.
 	present func(context.Context, error) *gqlerror.Error
@@ -188,7 +189,7 @@ func (x *executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 	handler := x.ExecutableSchema.Exec(graphql.WithOperationContext(ctx, core))
 	return func(ctx context.Context) *graphql.Response {
-		return handler(graphql.WithOperationContext(ctx, core))
+		return handler(withRowBudget(graphql.WithOperationContext(ctx, core), x.queryRows))
 	}
 }
 
