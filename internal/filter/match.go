@@ -248,10 +248,19 @@ func (m *inMatch) match(r relation.Row) bool {
 	if err != nil {
 		return false
 	}
-	_, found := slices.BinarySearchFunc(m.values, &v, func(have relation.Value, want *relation.Value) int {
-		return have.Compare(want)
-	})
-	return found == m.in
+	low, high := 0, len(m.values) // by hand: v must not escape to the heap
+	for low < high {
+		middle := (low + high) / 2
+		switch order := v.Compare(&m.values[middle]); {
+		case order == 0:
+			return m.in
+		case order < 0:
+			high = middle
+		default:
+			low = middle + 1
+		}
+	}
+	return !m.in
 }
 
 func (m *enumMatch) match(r relation.Row) bool {

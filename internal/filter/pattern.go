@@ -39,8 +39,9 @@ func (n *Node) compileRegexp(flags string) error {
 			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	n.pattern = re.MatchString
-	if literal, whole := re.LiteralPrefix(); whole {
-		n.pattern = func(text string) bool { return strings.Contains(text, literal) }
+	// Regexp.LiteralPrefix would not do: it calls "^ab$" a whole literal.
+	if n.Op <= Nregex && regexp.QuoteMeta(n.Text) == n.Text {
+		n.pattern = func(text string) bool { return strings.Contains(text, n.Text) }
 	}
 	return nil
 }
