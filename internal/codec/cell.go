@@ -64,11 +64,15 @@ func (c *column) appendValue(dst []byte, kind relation.Kind, text string) ([]byt
 	case relation.Float:
 		dst, ok = appendFloat(dst, text)
 	case relation.BigInt:
+		text = withoutZeros(text)
 		dst, ok = appendPlain(dst, text, isInteger(text))
 	case relation.Decimal:
 		dst, ok = appendPlain(dst, text, isNumber(text) || isSpecialNumber(text))
 	case relation.UUID:
-		dst, ok = appendUUID(dst, text)
+		start := len(dst)
+		if dst, ok = appendUUID(dst, text); !ok {
+			return relation.AppendJSONString(dst[:start], text), 0
+		}
 	case relation.Boolean:
 		dst, ok = appendBoolean(dst, text)
 	case relation.Timestamp:
@@ -121,7 +125,9 @@ func appendBoolean(dst []byte, text string) ([]byte, bool) {
 }
 
 // appendUUID writes lower case with dashes. Databases print that; a column
-// declared UUID over text may hold capitals, braces or bare digits.
+// declared UUID over text may hold capitals, braces or bare digits, and other
+// texts: those are passed on as they are, since GraphQL's ID is any string and
+// a key must not become null.
 func appendUUID(dst []byte, text string) ([]byte, bool) {
 	const bare, dashed = 32, 36
 	if len(text) > 2 && text[0] == '{' && text[len(text)-1] == '}' {
@@ -156,9 +162,20 @@ func appendUUID(dst []byte, text string) ([]byte, bool) {
 	return append(dst, '"'), true
 }
 
+// withoutZeros returns "5" for "5.00": what an integer column declared over
+// numeric(10,2) holds. Other fractions are no integers.
+func withoutZeros(text string) string {
+	if point := strings.IndexByte(text, '.'); point >= 0 && point < len(text)-1 && strings.Trim(text[point+1:], "0") == "" {
+		return text[:point]
+	}
+	return text
+}
+
 func appendInteger(dst []byte, text string) ([]byte, Fault) {
 	if !isInteger(text) {
-		return dst, Malformed
+		if text = withoutZeros(text); !isInteger(text) {
+			return dst, Malformed
+		}
 	}
 	digits := strings.TrimPrefix(text, "-")
 	const limit = "2147483648" // of negative numbers; one less of positive ones

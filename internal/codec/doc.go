@@ -20,12 +20,12 @@
 // Cells are the database's text (see package relation). How each kind is
 // written is product behavior:
 //
-//	Integer      number; null outside int32
+//	Integer      number; null outside int32 ("5.00" of a numeric is 5)
 //	BigInt       string of digits
 //	Float        number, the digits as they came; NaN and infinities are null
 //	Decimal      string, exact; NaN, Infinity and -Infinity as those words
 //	String       string
-//	UUID         string in lower case
+//	UUID         string in lower case; other text as is
 //	Boolean      true, false
 //	Timestamp    "2026-01-02T03:04:05.678Z" for zoned columns, in UTC whatever
 //	             offset the text has; no Z without zone; infinity and BC as is

@@ -17,6 +17,7 @@ import (
 
 var (
 	integerText = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+	zeroText    = regexp.MustCompile(`^([^.]*)\.0+$`)
 	numberText  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 	specialText = regexp.MustCompile(`^(NaN|-?Infinity)$`)
 	uuidText    = regexp.MustCompile(`^(\{)?[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(-?)[0-9a-fA-F]{4}(-?)[0-9a-fA-F]{4}(-?)[0-9a-fA-F]{12}(\})?$`)
@@ -78,10 +79,12 @@ func reference(col relation.Column, text string) (want string, known bool) {
 	quoted := `"` + text + `"`
 	switch col.Kind {
 	case relation.Integer:
+		text = zeroText.ReplaceAllString(text, "$1")
 		n, ok := new(big.Int).SetString(text, 10)
 		return when(ok && integerText.MatchString(text) && n.Cmp(int32Low) >= 0 && n.Cmp(int32High) <= 0, text)
 	case relation.BigInt:
-		return when(integerText.MatchString(text), quoted)
+		text = zeroText.ReplaceAllString(text, "$1")
+		return when(integerText.MatchString(text), `"`+text+`"`)
 	case relation.Float:
 		return when(numberText.MatchString(text), text)
 	case relation.Decimal:
@@ -94,7 +97,7 @@ func reference(col relation.Column, text string) (want string, known bool) {
 		return when(timeText.MatchString(text), quoted)
 	case relation.UUID:
 		if !uuidText.MatchString(text) {
-			return "null", true
+			return string(relation.AppendJSONString(nil, text)), true
 		}
 	case relation.Timestamp:
 		if !stampText.MatchString(text) {
