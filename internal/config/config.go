@@ -71,3 +71,12 @@ type Limits struct {
 	Connections   int `koanf:"connections"`
 	MessageBytes  int `koanf:"message_bytes"`
 }
+
+// Secrets returns the texts that must never be printed.
+func (c *Config) Secrets() []string {
+	secrets := []string{c.AdminSecret}
+	if c.Database.Password != c.Database.User { // else the default, which is a word of the database's
+		secrets = append(secrets, c.Database.Password)
+	}
+	return secrets
+}

@@ -150,7 +150,7 @@ func topLevel() []Setting {
 			Help: "Encoded changes kept for each view, so that clients that keep up get every one.",
 		},
 		{
-			Key: "ring_chunks", Kind: Integer, Default: "256", Min: 2, Max: 1 << 20,
+			Key: "ring_chunks", Kind: Integer, Default: "1024", Min: 2, Max: 1 << 20,
 			Help: "Upstream times kept for each view; the smaller of both bounds counts.",
 		},
 		{
@@ -281,11 +281,11 @@ func logging() []Setting {
 
 func limits() []Setting {
 	return []Setting{
-		{Key: "document_bytes", Kind: Size, Default: "128KiB", Help: "Length of a GraphQL document."},
-		{Key: "depth", Kind: Integer, Default: "20", Help: "Depth of a GraphQL document."},
-		{Key: "fields", Kind: Integer, Default: "2000", Help: "Fields in a GraphQL document, fragments spread."},
+		{Key: "document_bytes", Kind: Size, Default: "256KiB", Help: "Length of a GraphQL document."},
+		{Key: "depth", Kind: Integer, Default: "32", Help: "Depth of a GraphQL document, of its selections and of its filters."},
+		{Key: "fields", Kind: Integer, Default: "1000", Help: "Fields in a GraphQL document, fragments spread."},
 		{Key: "operations", Kind: Integer, Default: "100", Help: "Operations at the same time on one connection."},
-		{Key: "filter_size", Kind: Integer, Default: "10000", Help: "Operators and list values in one filter."},
+		{Key: "filter_size", Kind: Integer, Default: "20000", Help: "Operators, names and values in the filters of one operation."},
 		{Key: "query_rows", Kind: Integer, Default: "100000", Help: "Rows in the answer of one query."},
 		{Key: "connections", Kind: Integer, Default: "10000", Help: "Client connections at the same time."},
 		{Key: "message_bytes", Kind: Size, Default: "1MiB", Min: 1 << 10, Help: "Length of one message or request body from a client."},

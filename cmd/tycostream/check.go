@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tycostream/tycostream/internal/catalog"
+	"github.com/tycostream/tycostream/internal/config"
+	"github.com/tycostream/tycostream/internal/config/schemafile"
+)
+
+func (p *program) checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Validate configuration and schema.yaml",
+		Long: `check validates the settings and schema.yaml and prints every mistake with its
+place. With --connect it compares them with the database too: relations and
+columns, rights, whether the keys are unique (this counts the rows), and how far
+back the database remembers.`,
+		Args: noArguments,
+	}
+	connect := cmd.Flags().Bool("connect", false, "check against the database, too")
+	config.AddFlags(cmd.Flags(), true)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		settings, err := p.load(cmd, false)
+		if err != nil {
+			return err
+		}
+		for _, w := range settings.Warnings {
+			p.warn(w)
+		}
+		schema, err := loadSchema(settings.Config)
+		if err != nil {
+			return err
+		}
+		for _, w := range schema.Warnings {
+			p.warn(w.Error())
+		}
+		if *connect {
+			return p.checkDatabase(cmd.Context(), settings.Config, schema)
+		}
+		_, err = fmt.Fprintf(p.stdout, "%s: no mistakes, %d source(s); --connect compares with the database\n", schema.Path, len(schema.Sources))
+		return err
+	}
+	return cmd
+}
+
+func (p *program) checkDatabase(ctx context.Context, c *config.Config, schema *schemafile.File) error {
+	db, err := catalog.Connect(ctx, c, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	report, err := db.Check(ctx, schema)
+	if err != nil {
+		return err
+	}
+	for _, w := range report.Warnings {
+		p.warn(w.Error())
+	}
+	if err := report.Mistakes.Err(); err != nil {
+		return err
+	}
+	for _, def := range schema.Sources {
+		if _, err := fmt.Fprintf(p.stdout, "%s: %s rows, the key is unique\n", def.Name, report.Rows[def.Name]); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s fits the %s at %s\n", schema.Path, db.Engine, c.Database.Target())
+	return err
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tycostream/tycostream/internal/config"
+	"github.com/tycostream/tycostream/internal/config/schemafile"
+	"github.com/tycostream/tycostream/internal/telemetry"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Args:  noArguments,
+	}
+	config.AddFlags(cmd.Flags(), true)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		settings, err := p.load(cmd, false)
+		if err != nil {
+			return err
+		}
+		schema, err := loadSchema(settings.Config)
+		if err != nil {
+			return err
+		}
+		return p.launch(cmd.Context(), settings, schema, nil)
+	}
+	return cmd
+}
+
+// load reads the settings of a command.
+func (p *program) load(cmd *cobra.Command, demo bool) (*config.Result, error) {
+	return config.Load(config.Input{Flags: cmd.Flags(), Environ: p.environ, Demo: demo})
+}
+
+func loadSchema(c *config.Config) (*schemafile.File, error) {
+	f, err := schemafile.Load(c.SchemaPath, schemafile.Options{Linger: c.Linger})
+	if errors.Is(err, schemafile.ErrMissing) {
+		return nil, fmt.Errorf(`%w
+  try    tycostream demo                                    live rows right away, without any database
+  or     tycostream introspect --source NAME > schema.yaml  write one from your database
+  or set SCHEMA_PATH, if the file is elsewhere`, err)
+	}
+	return f, err
+}
+
+// launch runs the gateway until ctx ends.
+func (p *program) launch(ctx context.Context, settings *config.Result, schema *schemafile.File, demo *demoOptions) error {
+	c := settings.Config
+	log := telemetry.NewLogger(p.stderr, telemetry.LogOptions{
+		Level: c.Log.Level, Format: c.Log.Format, Secrets: c.Secrets(),
+	})
+	for _, w := range settings.Warnings {
+		log.Warn("setting", "warning", w)
+	}
+	if schema != nil {
+		for _, w := range schema.Warnings {
+			log.Warn("schema file", "warning", w.Error())
+		}
+	}
+	err := run(ctx, launchOptions{Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: a port is in use: set GRAPHQL_PORT (--port)", err)
+	}
+	return err
+}
