@@ -20,8 +20,9 @@
 //
 // Numbers compare exactly whatever their length; Float alone is a double. NaN
 // is greater than every number and equal to itself, as in PostgreSQL. Enums
-// compare by position, times as times (a constant without zone is UTC), text by
-// code point, JSON by value, false before true.
+// compare by position, times as times, text by code point, JSON by value in the
+// order of jsonb, false before true. A constant without zone means UTC, and one
+// with a zone is brought to UTC for columns without.
 //
 // # Patterns
 //
@@ -37,6 +38,7 @@
 // Go's regexp package: linear time, hence no back-references and no
 // look-around. As in PostgreSQL and Materialize the dot also matches a line
 // break, and ^ and $ mean the ends of the text unless (?m) says otherwise.
+// Expressions whose repetitions come to thousands of steps are refused.
 //
 // # Canonical form
 //

@@ -56,6 +56,8 @@ func TestErrors(t *testing.T) {
 		{"look-ahead", `{"name":{"_regex":"a(?=b)"}}`, `where.name._regex: cannot compile "a(?=b)": invalid or unsupported Perl syntax`},
 		{"back-reference", `{"name":{"_iregex":"(a)\\1"}}`, `where.name._iregex: cannot compile "(a)\\1": invalid escape sequence`},
 		{"unbalanced", `{"name":{"_nregex":"a)|(b"}}`, `where.name._nregex: cannot compile "a)|(b": unexpected )`},
+		{"long regex", `{"name":{"_regex":"(abcdefghi){1,600}"}}`, "regular expression \"(abcdefghi){1,600}\" is too large"},
+		{"long pattern", `{"name":{"_like":"` + strings.Repeat("x", maxPattern+1) + `"}}`, "is longer than 10000 bytes"},
 		{"depth of input", deep(maxObjects, "_and"), "nested deeper than 192 levels"},
 		{"depth of conditions", deep(MaxDepth+1, "_not"), "conditions nested deeper than 64 levels"},
 		{"first of several", `{"z":{},"id":{"_gt":"b"},"bigCount":{"_gt":"c"}}`, `where.bigCount._gt: `},

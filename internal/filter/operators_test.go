@@ -131,6 +131,7 @@ func TestTests(t *testing.T) {
 		{`{"name":{"_regex":"b"}}`, "name", []string{"abc"}, []string{"ABC", null}},
 		{`{"name":{"_iregex":"B.D"}}`, "name", []string{"abcde"}, []string{"bd", null}},
 		{`{"name":{"_nregex":"^a"}}`, "name", []string{"ba"}, []string{"ab", null}},
+		{`{"name":{"_regex":"^\\p{L}{1,100}$"}}`, "name", []string{"é"}, []string{"", "é1"}},
 		{`{"name":{"_niregex":"^A"}}`, "name", []string{"ba"}, []string{"ab", null}},
 		{`{"ref":{"_like":"a0ee%"}}`, "ref", []string{"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"}, []string{"a0ee", "b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", null}},
 		{`{"at":{"_like":"2026-01-02T%Z"}}`, "at", []string{"2026-01-02 03:04:05+00"}, []string{"2026-01-03 03:04:05+00", "soon", null}},

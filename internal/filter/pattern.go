@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,8 +12,19 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
+const (
+	// maxPattern is the most bytes of a pattern.
+	maxPattern = 10_000
+	// maxSteps is the most steps that a regular expression may become. Its
+	// cost is linear in steps times text, and x{1000} is a thousand of them.
+	maxSteps = 5_000
+)
+
 // compilePattern sets n's pattern test from its text.
 func (n *Node) compilePattern() error {
+	if len(n.Text) > maxPattern {
+		return fmt.Errorf("pattern %s is longer than %d bytes", relation.Quote(n.Text), maxPattern)
+	}
 	switch n.Op { //nolint:exhaustive // the others have no pattern
 	case Like, Nlike, Ilike, Nilike:
 		l, err := compileLike(n.Text, n.Op == Ilike || n.Op == Nilike)
@@ -29,9 +41,13 @@ func (n *Node) compilePattern() error {
 }
 
 func (n *Node) compileRegexp(flags string) error {
-	_, err := regexp.Compile(n.Text) // alone first: the error then quotes only what the client wrote
+	tree, err := syntax.Parse(n.Text, syntax.Perl) // without flags: the error then quotes only what the client wrote
 	var re *regexp.Regexp
-	if err == nil {
+	switch {
+	case err != nil:
+	case steps(tree) > maxSteps:
+		return fmt.Errorf("regular expression %s is too large: its repetitions come to more than %d steps", relation.Quote(n.Text), maxSteps)
+	default:
 		re, err = regexp.Compile(flags + n.Text)
 	}
 	if err != nil {
@@ -44,6 +60,21 @@ func (n *Node) compileRegexp(flags string) error {
 		n.pattern = func(text string) bool { return strings.Contains(text, n.Text) }
 	}
 	return nil
+}
+
+// steps estimates the length of the program that a regular expression becomes.
+func steps(re *syntax.Regexp) int {
+	n := 1
+	if re.Op == syntax.OpLiteral {
+		n = len(re.Rune)
+	}
+	for _, sub := range re.Sub {
+		n += steps(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		n *= max(re.Min, re.Max, 1)
+	}
+	return n
 }
 
 // like is a compiled LIKE pattern: the pieces between its % signs. The first

@@ -250,6 +250,9 @@ func (v *Value) CompareCell(cell string) (order int, ok bool) {
 		rank, ok := v.enum.Rank(cell)
 		return cmp.Compare(int64(rank), v.hi), ok
 	case UUID:
+		if cell == v.text {
+			return 0, true
+		}
 		u, ok := canonicalUUID(cell)
 		return strings.Compare(u, v.text), ok
 	case JSON:
@@ -264,9 +267,10 @@ func (v *Value) CompareCell(cell string) (order int, ok bool) {
 
 // String returns the canonical text of v: equal for equal values of a column.
 // Numbers have no needless digits, times are ISO 8601, instants in UTC.
-func (v *Value) String() string { return string(v.appendText(nil)) }
+func (v *Value) String() string { return string(v.AppendText(nil)) }
 
-func (v *Value) appendText(dst []byte) []byte {
+// AppendText appends the canonical text of v, as String returns it.
+func (v *Value) AppendText(dst []byte) []byte {
 	if v.class != finite && (v.kind == Float || v.kind == Decimal) {
 		return append(dst, v.class.String()...)
 	}
@@ -299,10 +303,10 @@ func (v *Value) appendText(dst []byte) []byte {
 func (v *Value) AppendJSON(dst []byte) []byte {
 	switch v.kind { //nolint:exhaustive // every other kind is a string
 	case Integer, Boolean, JSON, Array:
-		return v.appendText(dst)
+		return v.AppendText(dst)
 	case Float:
 		if v.class == finite {
-			return v.appendText(dst)
+			return v.AppendText(dst)
 		}
 	}
 	return AppendJSONString(dst, v.String())
@@ -321,6 +325,27 @@ func parseBool(text string) (int64, bool) {
 	return 0, false
 }
 
+const (
+	lowerHex = 1 << iota // or a digit
+	upperHex
+	notHex
+)
+
+// hexClass classifies bytes as hexadecimal digits.
+var hexClass = func() (table [256]uint8) {
+	for i := range table {
+		switch c := byte(i); {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+			table[i] = lowerHex
+		case c >= 'A' && c <= 'F':
+			table[i] = upperHex
+		default:
+			table[i] = notHex
+		}
+	}
+	return table
+}()
+
 // canonicalUUID accepts what PostgreSQL accepts in practice: 32 hexadecimal
 // digits of any case, with the four usual dashes or none, braces or none.
 func canonicalUUID(text string) (string, bool) {
@@ -332,22 +357,20 @@ func canonicalUUID(text string) (string, bool) {
 	if !dashes && len(t) != 32 {
 		return "", false
 	}
-	lower := true
+	seen := uint8(0)
 	for i := range len(t) {
-		switch c := t[i]; {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
-		case c >= 'A' && c <= 'F':
-			lower = false
-		case c == '-' && dashes && (i == 8 || i == 13 || i == 18 || i == 23):
-			continue
-		default:
-			return "", false
-		}
 		if dashes && (i == 8 || i == 13 || i == 18 || i == 23) {
-			return "", false
+			if t[i] != '-' {
+				return "", false
+			}
+			continue
 		}
+		seen |= hexClass[t[i]]
 	}
-	if !lower {
+	if seen&notHex != 0 {
+		return "", false
+	}
+	if seen&upperHex != 0 {
 		t = strings.ToLower(t)
 	}
 	if !dashes {
