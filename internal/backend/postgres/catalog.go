@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
@@ -35,8 +33,8 @@ SELECT current_setting('server_version_num'), current_database(), s.system_ident
        current_setting('wal_level'), pg_is_in_recovery()
 FROM pg_control_system() s, pg_control_checkpoint() c`
 
-func askServer(ctx context.Context, conn *pgconn.PgConn) (*server, error) {
-	rows, err := query(ctx, conn, "ask the server who it is", serverSQL)
+func askServer(ctx context.Context, conn *session) (*server, error) {
+	rows, err := conn.query(ctx, "ask the server who it is", serverSQL)
 	if err != nil {
 		return nil, err
 	}
@@ -114,15 +112,18 @@ WITH RECURSIVE a AS (
   SELECT attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '' AS generated,
          has_column_privilege(attrelid, attnum, 'SELECT') AS readable
   FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
-), base AS (
-  SELECT attnum, atttypid AS typ FROM a
+), walk AS (
+  SELECT attnum, atttypid AS typ, false AS elem FROM a
   UNION ALL
-  SELECT base.attnum, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.typ WHERE t.typtype = 'd'
+  SELECT w.attnum, n.typ, n.elem FROM walk w JOIN pg_type t ON t.oid = w.typ,
+    LATERAL (SELECT t.typbasetype, w.elem WHERE t.typtype = 'd'
+             UNION ALL SELECT e.oid, true FROM pg_type e WHERE e.typarray = t.oid AND NOT w.elem) n (typ, elem)
+), base AS (
+  SELECT attnum, typ, elem FROM walk JOIN pg_type t ON t.oid = typ AND t.typtype <> 'd'
 )
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, a.generated, a.readable, a.atttypid,
-       t.oid, coalesce(CASE WHEN e.typtype = 'd' THEN e.typbasetype ELSE e.oid END, 0)
-FROM a JOIN base USING (attnum) JOIN pg_type t ON t.oid = base.typ AND t.typtype <> 'd'
-       LEFT JOIN pg_type e ON e.typarray = t.oid
+       b.typ, coalesce(e.typ, 0)
+FROM a JOIN base b ON b.attnum = a.attnum AND NOT b.elem LEFT JOIN base e ON e.attnum = a.attnum AND e.elem
 ORDER BY a.attnum`
 
 const indexesSQL = `
@@ -144,7 +145,7 @@ const aboveSQL = `SELECT relid::oid FROM pg_partition_ancestors($1::oid::regclas
 
 // lookUp reads a relation from the catalog. A relation that does not exist is
 // an error of class Slow.
-func lookUp(ctx context.Context, conn *pgconn.PgConn, def *source.Definition) (*table, error) {
+func lookUp(ctx context.Context, conn *session, def *source.Definition) (*table, error) {
 	if def.Query != "" {
 		return nil, mistake(source.Config, "PostgreSQL cannot stream a query: name a table with relation")
 	}
@@ -159,7 +160,7 @@ func lookUp(ctx context.Context, conn *pgconn.PgConn, def *source.Definition) (*
 	if name.database != "" && name.database != srv.database {
 		return nil, mistake(source.Config, "%s is in another database than the one connected to, %s", def.Relation, srv.database)
 	}
-	rows, err := query(ctx, conn, "look up "+def.Relation, tableSQL, name.name, name.schema)
+	rows, err := conn.query(ctx, "look up "+def.Relation, tableSQL, name.name, name.schema)
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +180,8 @@ func lookUp(ctx context.Context, conn *pgconn.PgConn, def *source.Definition) (*
 
 func (t *table) id() string { return fmt.Sprint(t.oid) }
 
-func (t *table) readColumns(ctx context.Context, conn *pgconn.PgConn) error {
-	rows, err := query(ctx, conn, "read columns", columnsSQL, t.id())
+func (t *table) readColumns(ctx context.Context, conn *session) error {
+	rows, err := conn.query(ctx, "read columns", columnsSQL, t.id())
 	if err != nil {
 		return err
 	}
@@ -198,9 +199,9 @@ func (t *table) readColumns(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-func (t *table) readPartitions(ctx context.Context, conn *pgconn.PgConn) error {
+func (t *table) readPartitions(ctx context.Context, conn *session) error {
 	if t.part {
-		rows, err := query(ctx, conn, "read partitions", aboveSQL, t.id())
+		rows, err := conn.query(ctx, "read partitions", aboveSQL, t.id())
 		if err != nil {
 			return err
 		}
@@ -211,7 +212,7 @@ func (t *table) readPartitions(ctx context.Context, conn *pgconn.PgConn) error {
 	if t.kind != 'p' {
 		return nil
 	}
-	rows, err := query(ctx, conn, "read partitions", leavesSQL, t.id())
+	rows, err := conn.query(ctx, "read partitions", leavesSQL, t.id())
 	if err != nil {
 		return err
 	}
@@ -221,12 +222,12 @@ func (t *table) readPartitions(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-func (t *table) readIndexes(ctx context.Context, conn *pgconn.PgConn) error {
+func (t *table) readIndexes(ctx context.Context, conn *session) error {
 	oids := []string{t.id()}
 	for _, l := range t.leaves {
 		oids = append(oids, fmt.Sprint(l.oid))
 	}
-	rows, err := query(ctx, conn, "read indexes", indexesSQL, "{"+strings.Join(oids, ",")+"}")
+	rows, err := conn.query(ctx, "read indexes", indexesSQL, "{"+strings.Join(oids, ",")+"}")
 	if err != nil {
 		return err
 	}
@@ -304,11 +305,11 @@ func (t *table) fingerprint(def *source.Definition) string {
 
 // Describe looks a source up in the catalog and checks that it can be followed.
 func (b *Backend) Describe(ctx context.Context, def *source.Definition) (*source.Relation, error) {
-	conn, err := b.connect(ctx, false)
+	conn, err := b.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer hangUp(conn)
+	defer hangUp(conn.conn)
 	t, err := b.inspect(ctx, conn, def)
 	if err != nil {
 		return nil, err
@@ -317,7 +318,7 @@ func (b *Backend) Describe(ctx context.Context, def *source.Definition) (*source
 }
 
 // inspect looks a source up and checks that it can be followed.
-func (b *Backend) inspect(ctx context.Context, conn *pgconn.PgConn, def *source.Definition) (*table, error) {
+func (b *Backend) inspect(ctx context.Context, conn *session, def *source.Definition) (*table, error) {
 	t, err := lookUp(ctx, conn, def)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 type follow struct {
 	b       *Backend
 	targets []*target
-	sql     *pgconn.PgConn // catalog, snapshot, then the watch
+	sql     *session       // catalog, snapshot, then the watch
 	repl    *pgconn.PgConn // slot and stream
 	slot    string
 	start   uint64 // where the stream starts
@@ -42,10 +42,10 @@ func (b *Backend) Follow(ctx context.Context, targets []source.Target) error {
 }
 
 func (f *follow) run(ctx context.Context) (err error) {
-	if f.sql, err = f.b.connect(ctx, false); err != nil {
+	if f.sql, err = f.b.open(ctx); err != nil {
 		return err
 	}
-	defer hangUp(f.sql)
+	defer hangUp(f.sql.conn)
 	if err := f.openTargets(ctx); err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ SELECT confirmed_flush_lsn - '0/0'::pg_lsn, plugin, database, wal_status FROM pg
 
 // durableSlot returns the named slot's position, or 0 after creating it.
 func (f *follow) durableSlot(ctx context.Context) (confirmed uint64, err error) {
-	rows, err := query(ctx, f.sql, "look up the replication slot", slotSQL, f.slot)
+	rows, err := f.sql.query(ctx, "look up the replication slot", slotSQL, f.slot)
 	if err != nil {
 		return 0, err
 	}
@@ -209,11 +209,9 @@ func (f *follow) durableSlot(ctx context.Context) (confirmed uint64, err error) 
 			return 0, err
 		}
 	}
-	_, err = pglogrepl.CreateReplicationSlot(ctx, f.repl, f.slot, plugin, pglogrepl.CreateReplicationSlotOptions{
-		SnapshotAction: "NOEXPORT_SNAPSHOT", Mode: pglogrepl.LogicalReplication,
-	})
+	_, err = f.createSlot(ctx, f.slot, pglogrepl.CreateReplicationSlotOptions{SnapshotAction: "NOEXPORT_SNAPSHOT"})
 	if err != nil {
-		return 0, slotError(err, f.b.user())
+		return 0, err
 	}
 	f.b.log.Info("replication slot created", "slot", f.slot)
 	return 0, nil
@@ -233,11 +231,38 @@ func (f *follow) dropSlot(ctx context.Context) error {
 	return classify("drop the replication slot", err)
 }
 
-func slotError(err error, user string) error {
+// createSlot waits as long as the server does: until every transaction that
+// writes now has ended. Meanwhile the other connection shows that the server
+// is still there.
+func (f *follow) createSlot(
+	ctx context.Context, name string, o pglogrepl.CreateReplicationSlotOptions,
+) (made pglogrepl.CreateReplicationSlotResult, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		beat := time.NewTicker(f.b.opts.Heartbeat)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C:
+			}
+			// Not ctx: canceling a statement would cost the connection.
+			if f.sql.exec(context.WithoutCancel(ctx), "look for the server", "SELECT 1") != nil {
+				cancel()
+				return
+			}
+		}
+	})
+	o.Mode = pglogrepl.LogicalReplication
+	made, err = pglogrepl.CreateReplicationSlot(ctx, f.repl, name, plugin, o)
 	if hasCode(err, codeInsufficientPrivilege) {
-		return replicationError(err, user)
+		return made, replicationError(err, f.b.user())
 	}
-	return classify("create a replication slot", err)
+	return made, classify("create a replication slot", err)
 }
 
 const plugin = "pgoutput"
@@ -258,11 +283,9 @@ func (f *follow) snapshot(ctx context.Context) error {
 		return err
 	}
 	name := temporaryName()
-	made, err := pglogrepl.CreateReplicationSlot(ctx, f.repl, name, plugin, pglogrepl.CreateReplicationSlotOptions{
-		Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT", Mode: pglogrepl.LogicalReplication,
-	})
+	made, err := f.createSlot(ctx, name, pglogrepl.CreateReplicationSlotOptions{Temporary: true, SnapshotAction: "EXPORT_SNAPSHOT"})
 	if err != nil {
-		return slotError(err, f.b.user())
+		return err
 	}
 	lsn, err := pglogrepl.ParseLSN(made.ConsistentPoint)
 	if err != nil {
@@ -284,7 +307,7 @@ func (f *follow) snapshot(ctx context.Context) error {
 
 // clock returns the server's time in microseconds since 1970.
 func (f *follow) clock(ctx context.Context) (int64, error) {
-	rows, err := query(ctx, f.sql, "read the clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
+	rows, err := f.sql.query(ctx, "read the clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
 	if err != nil {
 		return 0, err
 	}

@@ -86,8 +86,12 @@ func New(o Options) (*Backend, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Dial != nil {
-		config.DialFunc = o.Dial
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
+	config.DialFunc = o.Dial
+	if config.ConnectTimeout <= 0 || config.ConnectTimeout > o.Silence {
+		config.ConnectTimeout = o.Silence
 	}
 	return &Backend{opts: o, config: config, log: o.Logger}, nil
 }
@@ -129,6 +133,15 @@ func (b *Backend) connect(ctx context.Context, replication bool) (*pgconn.PgConn
 		return nil, classify("connect", err)
 	}
 	return conn, nil
+}
+
+// open opens an SQL connection.
+func (b *Backend) open(ctx context.Context) (*session, error) {
+	conn, err := b.connect(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn, b.opts.Silence}, nil
 }
 
 // hangUp ends a connection without waiting long for a server that may be gone.

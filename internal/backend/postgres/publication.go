@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/tycostream/tycostream/internal/source"
 )
 
@@ -29,9 +27,9 @@ FROM pg_publication WHERE pubname = $1`
 // and take whole schemas.
 const withFilters = 150000
 
-func readPublication(ctx context.Context, conn *pgconn.PgConn, name string, version int) (*publication, error) {
+func readPublication(ctx context.Context, conn *session, name string, version int) (*publication, error) {
 	p := &publication{members: map[uint32]bool{}, schemas: map[string]bool{}}
-	rows, err := query(ctx, conn, "read the publication", publicationSQL, name)
+	rows, err := conn.query(ctx, "read the publication", publicationSQL, name)
 	if err != nil || len(rows) == 0 {
 		return p, err
 	}
@@ -41,7 +39,7 @@ func readPublication(ctx context.Context, conn *pgconn.PgConn, name string, vers
 	if version >= withFilters {
 		plain = "prqual IS NULL AND prattrs IS NULL"
 	}
-	rows, err = query(ctx, conn, "read the publication",
+	rows, err = conn.query(ctx, "read the publication",
 		"SELECT prrelid, "+plain+" FROM pg_publication_rel WHERE prpubid = $1::oid", p.id)
 	if err != nil {
 		return nil, err
@@ -52,7 +50,7 @@ func readPublication(ctx context.Context, conn *pgconn.PgConn, name string, vers
 	if version < withFilters {
 		return p, nil
 	}
-	rows, err = query(ctx, conn, "read the publication",
+	rows, err = conn.query(ctx, "read the publication",
 		"SELECT n.nspname FROM pg_publication_namespace p JOIN pg_namespace n ON n.oid = p.pnnspid WHERE p.pnpubid = $1::oid", p.id)
 	if err != nil {
 		return nil, err
@@ -135,7 +133,7 @@ func (f *follow) publish(ctx context.Context) (before *publication, err error) {
 	statements := before.statements(name, tables)
 	var refused error
 	for _, s := range statements {
-		if refused = exec(ctx, f.sql, "change the publication", s); refused != nil {
+		if refused = f.sql.exec(ctx, "change the publication", s); refused != nil {
 			break
 		}
 		f.b.log.Info("publication changed", "publication", name, "statement", s)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -41,13 +42,22 @@ func (r record) list(i int) ([]string, error) {
 	return names, nil
 }
 
+// session is an SQL connection. No statement may keep it waiting for longer
+// than silence: the network may have gone without a word.
+type session struct {
+	conn    *pgconn.PgConn
+	silence time.Duration
+}
+
 // query runs a small query.
-func query(ctx context.Context, conn *pgconn.PgConn, step, sql string, args ...string) ([]record, error) {
+func (s *session) query(ctx context.Context, step, sql string, args ...string) ([]record, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.silence)
+	defer cancel()
 	params := make([][]byte, len(args))
 	for i, a := range args {
 		params[i] = []byte(a)
 	}
-	result := conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
+	result := s.conn.ExecParams(ctx, sql, params, nil, nil, nil).Read()
 	if result.Err != nil {
 		return nil, classify(step, result.Err)
 	}
@@ -59,7 +69,9 @@ func query(ctx context.Context, conn *pgconn.PgConn, step, sql string, args ...s
 }
 
 // exec runs statements without a result.
-func exec(ctx context.Context, conn *pgconn.PgConn, step, sql string) error {
-	_, err := conn.Exec(ctx, sql).ReadAll()
+func (s *session) exec(ctx context.Context, step, sql string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.silence)
+	defer cancel()
+	_, err := s.conn.Exec(ctx, sql).ReadAll()
 	return classify(step, err)
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -14,7 +15,7 @@ import (
 // copyTables copies every table that is not resumed, in one transaction that
 // sees the exported snapshot. A table that cannot be copied fails alone.
 func (f *follow) copyTables(ctx context.Context, snapshot string, at relation.Frontier) error {
-	err := exec(ctx, f.sql, "take the snapshot",
+	err := f.sql.exec(ctx, "take the snapshot",
 		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+literal(snapshot))
 	if err != nil {
 		return err
@@ -35,13 +36,13 @@ func (f *follow) copyTables(ctx context.Context, snapshot string, at relation.Fr
 			t.fail(err)
 		}
 	}
-	return exec(ctx, f.sql, "end the snapshot", "COMMIT")
+	return f.sql.exec(ctx, "end the snapshot", "COMMIT")
 }
 
 // copyTable copies one table. An error leaves the transaction usable unless
 // the connection is lost.
 func (f *follow) copyTable(ctx context.Context, t *target) error {
-	if err := exec(ctx, f.sql, "copy "+t.table.title(), "SAVEPOINT one"); err != nil {
+	if err := f.sql.exec(ctx, "copy "+t.table.title(), "SAVEPOINT one"); err != nil {
 		return err
 	}
 	columns := quoteAll(t.columnNames())
@@ -49,7 +50,7 @@ func (f *follow) copyTable(ctx context.Context, t *target) error {
 	if t.table.kind == 'p' {
 		statement = "COPY (SELECT " + columns + " FROM " + t.table.sqlName() + ") TO STDOUT"
 	}
-	c := copier{conn: f.sql, t: t, width: len(t.schema.Columns)}
+	c := copier{conn: f.sql.conn, silence: f.b.opts.Silence, t: t, width: len(t.schema.Columns)}
 	err := c.run(ctx, statement)
 	if retry(err) {
 		return err
@@ -58,7 +59,7 @@ func (f *follow) copyTable(ctx context.Context, t *target) error {
 	if err != nil {
 		after = "ROLLBACK TO SAVEPOINT one"
 	}
-	if e := exec(ctx, f.sql, "copy "+t.table.title(), after); e != nil {
+	if e := f.sql.exec(ctx, "copy "+t.table.title(), after); e != nil {
 		return e
 	}
 	return err
@@ -67,6 +68,7 @@ func (f *follow) copyTable(ctx context.Context, t *target) error {
 // copier reads one COPY.
 type copier struct {
 	conn    *pgconn.PgConn
+	silence time.Duration
 	t       *target
 	width   int
 	split   copytext.Splitter
@@ -81,6 +83,7 @@ const chunk = 1024
 // run reads until the server is ready for the next statement, even after the
 // sink has refused the rows: the connection is needed further.
 func (c *copier) run(ctx context.Context, statement string) error {
+	defer c.conn.Conn().SetReadDeadline(time.Time{}) //nolint:errcheck // a broken connection shows at its next use
 	defer interrupt(ctx, c.conn)()
 	c.conn.Frontend().SendQuery(&pgproto3.Query{String: statement})
 	if err := c.conn.Frontend().Flush(); err != nil {
@@ -88,6 +91,14 @@ func (c *copier) run(ctx context.Context, statement string) error {
 	}
 	var failed error
 	for {
+		if c.conn.Frontend().ReadBufferLen() == 0 {
+			if err := c.conn.Conn().SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+				return classify("copy "+c.t.table.title(), err)
+			}
+		}
+		if err := ctx.Err(); err != nil { // interrupt may have come before the deadline was set
+			return classify("copy "+c.t.table.title(), err)
+		}
 		msg, err := c.conn.ReceiveMessage(context.Background()) // interrupt ends it
 		if err != nil {
 			return classify("copy "+c.t.table.title(), err)

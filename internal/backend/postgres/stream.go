@@ -63,7 +63,9 @@ func newStream(f *follow, w *watch) *stream {
 }
 
 func (s *stream) run(ctx context.Context) error {
-	err := pglogrepl.StartReplication(ctx, s.conn, s.f.slot, pglogrepl.LSN(s.f.start), pglogrepl.StartReplicationOptions{
+	starting, cancel := context.WithTimeout(ctx, s.f.b.opts.Silence)
+	defer cancel()
+	err := pglogrepl.StartReplication(starting, s.conn, s.f.slot, pglogrepl.LSN(s.f.start), pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication,
 		PluginArgs: []string{
 			"proto_version '1'", "publication_names " + literal(quote(s.f.b.opts.Publication)),

@@ -71,7 +71,7 @@ func (w *watch) run(ctx context.Context) {
 const markSQL = `SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn, (extract(epoch FROM clock_timestamp()) * 1000000)::int8`
 
 func (w *watch) mark(ctx context.Context) error {
-	rows, err := query(ctx, w.f.sql, "read the log's position", markSQL)
+	rows, err := w.f.sql.query(ctx, "read the log's position", markSQL)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,207 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tycostream/tycostream/internal/backend/postgres"
+	"github.com/tycostream/tycostream/internal/source"
+	"github.com/tycostream/tycostream/internal/testpg"
+)
+
+// storm writes to table t (id, n, doc) from several connections until stopped,
+// reconnecting when the server goes away. No statement is canceled: the server
+// might carry it out all the same, after the test has looked at the rows.
+type storm struct {
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+func startStorm(t *testing.T, db *testpg.Database, writers int) *storm {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &storm{stop: cancel}
+	for w := range writers {
+		s.wg.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(w), 7)) //nolint:gosec // a test's dice
+			for ctx.Err() == nil {
+				conn, err := pgx.Connect(t.Context(), db.URL())
+				if err != nil {
+					pause(ctx, 20*time.Millisecond)
+					continue
+				}
+				for err == nil && ctx.Err() == nil {
+					_, err = conn.Exec(t.Context(), stormStatement(rnd))
+				}
+				_ = conn.Close(context.WithoutCancel(ctx))
+			}
+		})
+	}
+	t.Cleanup(s.end)
+	return s
+}
+
+func (s *storm) end() {
+	s.stop()
+	s.wg.Wait()
+}
+
+func stormStatement(rnd *rand.Rand) string {
+	a, b := rnd.IntN(200), rnd.IntN(200)
+	switch rnd.IntN(10) {
+	case 0:
+		return fmt.Sprintf("DELETE FROM t WHERE id = %d", a)
+	case 1:
+		return fmt.Sprintf("UPDATE t SET id = %d WHERE id = %d AND NOT EXISTS (SELECT FROM t WHERE id = %d)", a, b, a)
+	case 2:
+		return fmt.Sprintf("UPDATE t SET doc = repeat(md5(%d::text), 300) WHERE id = %d", rnd.IntN(1000), a)
+	case 3:
+		return fmt.Sprintf("UPDATE t SET n = n + 1 WHERE id BETWEEN %d AND %d", min(a, b), min(a, b)+5)
+	case 4, 5:
+		return fmt.Sprintf("UPDATE t SET n = n + 1 WHERE id = %d", a)
+	default:
+		return fmt.Sprintf("INSERT INTO t VALUES (%d, 0, 'x') ON CONFLICT (id) DO UPDATE SET n = t.n + 1", a)
+	}
+}
+
+const stormTable = `CREATE TABLE t (id int PRIMARY KEY, n int, doc text); ALTER TABLE t ALTER doc SET STORAGE EXTERNAL;
+	INSERT INTO t SELECT i, 0, 'start' FROM generate_series(1, 2000) i`
+
+func TestConcurrentWriters(t *testing.T) {
+	db := pool.Database(t)
+	db.Exec(t, stormTable)
+	for round := range 5 {
+		s := startStorm(t, db, 4)
+		r := newRecorder(definition("t", "id"))
+		run := follow(t, backend(t, postgres.Options{URL: db.URL()}), targetOf(r))
+		r.until(t, "some transactions", func() bool { return len(r.applied) > 200*(round+1) })
+		s.end()
+		equal(t, db, r, "t")
+		run.stop(t)
+	}
+}
+
+func TestCutFiftyTimes(t *testing.T) {
+	for _, slot := range []string{"", "cut_slot"} {
+		t.Run("slot="+slot, func(t *testing.T) {
+			db := pool.Database(t)
+			db.Exec(t, stormTable)
+			proxy := testpg.NewProxy(t, db.Server.Addr())
+			s := startStorm(t, db, 2)
+			r := newRecorder(definition("t", "id"))
+			supervise(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Slot: slot}), r)
+			rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's dice
+			for range 50 {
+				pause(t.Context(), time.Duration(rnd.IntN(150))*time.Millisecond)
+				proxy.Cut()
+			}
+			s.end()
+			equal(t, db, r, "t")
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			t.Logf("%d snapshots, %d resumes, %d transactions", r.snaps, r.resumes, len(r.applied))
+			if slot != "" && r.resumes == 0 {
+				t.Fatal("the slot was never resumed")
+			}
+		})
+	}
+}
+
+func TestServerKilled(t *testing.T) {
+	for _, slot := range []string{"", "kill_slot"} {
+		t.Run("slot="+slot, func(t *testing.T) {
+			server := testpg.Start(t, testpg.Options{Fsync: true})
+			db := server.NewDatabase(t)
+			db.Exec(t, stormTable)
+			s := startStorm(t, db, 2)
+			r := newRecorder(definition("t", "id"))
+			supervise(t, backend(t, postgres.Options{URL: db.URL(), Slot: slot}), r)
+			for round := range 2 {
+				r.until(t, "transactions", func() bool { return len(r.applied) > 50*(round+1) })
+				if err := server.Restart(t.Context(), true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.until(t, "life after the restart", func() bool { return r.live && r.opened >= 3 })
+			s.end()
+			equal(t, db, r, "t")
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			t.Logf("%d snapshots, %d resumes, %d transactions", r.snaps, r.resumes, len(r.applied))
+		})
+	}
+}
+
+func TestSilenceEndsTheStream(t *testing.T) {
+	db := pool.Database(t)
+	db.Exec(t, stormTable)
+	proxy := testpg.NewProxy(t, db.Server.Addr())
+	startStorm(t, db, 1)
+	r := newRecorder(definition("t", "id"))
+	run := follow(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Silence: time.Second}), targetOf(r))
+	r.until(t, "the stream", func() bool {
+		return r.live && r.frontier.Wall > time.Now().Add(-time.Second).UnixMicro() && len(r.applied) > 0
+	})
+	proxy.Stall(true)
+	wantError(t, run.end(t), source.Retry)
+
+	// The same while a snapshot is taken.
+	run = follow(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Silence: time.Second}), targetOf(newRecorder(definition("t", "id"))))
+	proxy.Stall(false)
+	pause(t.Context(), 5*time.Millisecond)
+	proxy.Stall(true)
+	wantError(t, run.end(t), source.Retry)
+}
+
+func TestIdleStreamIsAlive(t *testing.T) {
+	db := pool.Database(t)
+	db.Exec(t, "CREATE TABLE t (id int PRIMARY KEY)")
+	r := newRecorder(definition("t", "id"))
+	follow(t, backend(t, postgres.Options{URL: db.URL()}), targetOf(r))
+	r.until(t, "the snapshot", func() bool { return r.live })
+	for range 3 { // nothing is written, and yet the frontier's clock goes on
+		r.mu.Lock()
+		wall := r.frontier.Wall
+		r.mu.Unlock()
+		now := time.Now().UnixMicro()
+		r.until(t, "a later frontier", func() bool { return r.frontier.Wall > wall && r.frontier.Wall >= now })
+	}
+	// Work that does not concern us moves the frontier too.
+	r.mu.Lock()
+	before := r.frontier.Time
+	r.mu.Unlock()
+	db.Exec(t, "CREATE TABLE other (id int); INSERT INTO other SELECT generate_series(1, 1000)")
+	r.until(t, "a later frontier", func() bool { return r.frontier.Time > before })
+}
+
+func TestFollowEndsWithItsContext(t *testing.T) {
+	db := pool.Database(t)
+	db.Exec(t, stormTable)
+	for i := range 10 {
+		r := newRecorder(definition("t", "id"))
+		run := follow(t, backend(t, postgres.Options{URL: db.URL()}), targetOf(r))
+		if i > 0 {
+			pause(t.Context(), time.Duration(i)*5*time.Millisecond)
+		}
+		run.stop(t)
+	}
+	noSlots(t, db)
+}
+
+// noSlots waits until the server has noticed that its slots are not needed.
+func noSlots(t *testing.T, db *testpg.Database) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for db.Text(t, "SELECT count(*)::text FROM pg_replication_slots WHERE database = current_database()") != "0" {
+		if time.Now().After(deadline) {
+			t.Fatal("temporary slots are left")
+		}
+		pause(t.Context(), 20*time.Millisecond)
+	}
+}
