@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
 )
 
 // Executor executes operations against the schema of one [Model]. It
@@ -19,6 +20,8 @@ type Executor struct {
 	limits Limits
 	errors presenter
 	sdl    string
+
+	documents *lru[*ast.QueryDocument]
 }
 
 var _ graphql.GraphExecutor = (*Executor)(nil)
@@ -55,10 +58,9 @@ func New(m Model) (*Executor, error) {
 	e.inner.SetErrorPresenter(e.errors.present)
 	e.inner.SetRecoverFunc(e.errors.recovered)
 	e.inner.SetDefaultRulesFn(newRules)
-	if m.Limits.Tokens != noLimit {
-		e.inner.SetParserTokenLimit(m.Limits.Tokens)
-	}
-	e.inner.SetQueryCache(newLRU(m.Limits.Cache, documentBytes, func(*ast.QueryDocument) int { return 0 }))
+	e.inner.SetParserTokenLimit(m.Limits.Tokens)
+	e.documents = newLRU(m.Limits.Cache, documentBytes, func(*ast.QueryDocument) int { return 0 })
+	e.inner.SetQueryCache(e.documents)
 	e.inner.Use(extension.Introspection{})
 	e.inner.Use(extension.AutomaticPersistedQuery{
 		Cache: newLRU(m.Limits.Cache, textBytes, func(text string) int { return len(text) }),
@@ -79,7 +81,7 @@ func (e *Executor) CreateOperationContext(
 			op, errs = &graphql.OperationContext{}, gqlerror.List{e.recovered(ctx, cause)}
 		}
 	}()
-	if err := e.limits.checkDocument(params.Query); err != nil {
+	if err := e.check(ctx, params.Query); err != nil {
 		return &graphql.OperationContext{}, gqlerror.List{err}
 	}
 	b := budget{left: e.limits.FilterSize, limit: e.limits.FilterSize, depth: e.limits.Depth}
@@ -97,6 +99,27 @@ func (e *Executor) CreateOperationContext(
 	}
 	op.Stats.SetExtension(variablesKey, raw)
 	return op, nil
+}
+
+// check refuses documents that would cost too much to validate. One that is in
+// the cache has passed before. A document that does not parse is left to gqlgen
+// to refuse, and an empty one may stand for a persisted query, which passed when
+// it was registered.
+func (e *Executor) check(ctx context.Context, query string) *gqlerror.Error {
+	if query == "" {
+		return nil
+	}
+	if err := e.limits.checkDocument(query); err != nil {
+		return err
+	}
+	if _, ok := e.documents.Get(ctx, query); ok {
+		return nil
+	}
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, e.limits.Tokens)
+	if err != nil {
+		return nil
+	}
+	return e.limits.checkFields(doc)
 }
 
 // DispatchOperation executes an operation. A subscription fills the context's

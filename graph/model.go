@@ -66,11 +66,11 @@ type Limits struct {
 // that no single request takes a noticeable share of a second.
 func DefaultLimits() Limits {
 	return Limits{
-		DocumentBytes: 256 << 10,
+		DocumentBytes: 128 << 10,
 		Tokens:        20_000,
-		Depth:         32,
-		Fields:        1_000,
-		FilterSize:    20_000,
+		Depth:         20,
+		Fields:        2_000,
+		FilterSize:    10_000,
 		QueryRows:     100_000,
 		Cache:         1_000,
 	}

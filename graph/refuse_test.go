@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -115,6 +116,21 @@ func TestNoLimits(t *testing.T) {
 	w.equal("a large filter", w.mustAsk(`{ trades(where: {id: {_in: [`+ids+`]}}) { id } }`, ""), `{"trades":[{"id":1}]}`)
 }
 
+// TestRepeatedFields: validation compares every two fields of one name.
+func TestRepeatedFields(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, query := range []string{
+		`{ trades { ` + strings.Repeat("id ", 1_500) + `} }`,
+		`{ trades { ` + strings.Repeat("... { id } ", 1_500) + `} }`,
+		`{ ` + strings.Repeat("trades { id } ", 700) + `}`,
+		`{ ` + strings.Repeat("trades { id } ", 3_000) + `}`,
+	} {
+		w.refused(query, "", codeTooComplex, "limits.fields")
+	}
+	w.mustAsk(`{ trades { `+strings.Repeat("id ", 400)+`} }`, "")
+	w.mustAsk(`{ `+repeat(400, func(i int) string { return word(i) + "x: trades_by_pk(id: 1) { id side } " })+`}`, "")
+}
+
 // TestFragmentBomb: fragments that double at each level are measured, not expanded.
 func TestFragmentBomb(t *testing.T) {
 	var b strings.Builder
@@ -183,7 +199,7 @@ func FuzzDocument(f *testing.F) {
 	})
 }
 
-func newWorldFor(tb testing.TB, log *bytes.Buffer) *Executor {
+func newWorldFor(tb testing.TB, log io.Writer) *Executor {
 	tb.Helper()
 	a, b := style(false, trades()), style(false, wide())
 	e, err := New(Model{Log: slog.New(slog.NewTextHandler(log, nil)), Sources: []Source{
