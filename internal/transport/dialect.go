@@ -1,0 +1,48 @@
+package transport
+
+import (
+	"encoding/json"
+
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// appendMessage appends a message of either sub-protocol.
+func appendMessage(dst []byte, kind, id string, payload json.RawMessage) []byte {
+	dst = append(dst, '{')
+	if id != "" {
+		dst = append(append(append(dst, `"id":`...), appendJSON(nil, id)...), ',')
+	}
+	dst = append(append(append(dst, `"type":"`...), kind...), '"')
+	if len(payload) > 0 {
+		dst = append(append(dst, `,"payload":`...), payload...)
+	}
+	return append(dst, '}')
+}
+
+// prefix is what goes before a result; a closing brace goes behind.
+func (s *session) prefix(id string) []byte {
+	kind := "next"
+	if s.kind == KindLegacy {
+		kind = "data"
+	}
+	quoted := appendJSON(nil, id)
+	dst := make([]byte, 0, len(quoted)+len(`{"id":,"type":"next","payload":`))
+	dst = append(append(dst, `{"id":`...), quoted...)
+	dst = append(append(dst, `,"type":"`...), kind...)
+	return append(dst, `","payload":`...)
+}
+
+// errorMessage ends an operation. The payload is a list; in the legacy
+// protocol one object, which lists all errors if there are more.
+func (s *session) errorMessage(id string, errs ...*gqlerror.Error) []byte {
+	var payload any = errs
+	if s.kind == KindLegacy {
+		if payload = errs[0]; len(errs) > 1 {
+			payload = struct {
+				*gqlerror.Error
+				Errors []*gqlerror.Error `json:"errors"`
+			}{errs[0], errs}
+		}
+	}
+	return appendMessage(nil, "error", id, appendJSON(nil, payload))
+}

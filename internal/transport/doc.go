@@ -1,0 +1,35 @@
+// Package transport carries GraphQL operations and plain row streams between
+// clients and the gateway.
+//
+// A [Handler] answers on the GraphQL endpoint
+//
+//	WebSocket   graphql-transport-ws, and the legacy graphql-ws sub-protocol
+//	POST, GET   one operation, one JSON answer
+//	SSE         one operation per request, as graphql-sse's distinct connections
+//
+// and, through [Handler.Relay], on /stream/{source}: TSV or JSON lines over
+// chunked HTTP or a WebSocket.
+//
+// Operations run through gqlgen's executor. A live subscription is not pulled
+// response by response: the resolver fills a sink (graph.Sink) with a cursor,
+// and the transport copies whole encoded responses from it into its own frames:
+//
+//	WebSocket     reader goroutine ─▶ a goroutine per operation, gone once the cursor is open
+//	              cursor ─▶ delivery.Stream ─▶ one write per client and pass
+//	SSE, relay    the request's own goroutine pulls, writes, flushes
+//
+// # Concurrency
+//
+// All methods of Handler may be called from any goroutine. An idle WebSocket
+// keeps one goroutine, which reads, and no buffer but the reader's 512 bytes.
+// Close returns when every goroutine of the package is gone.
+//
+// # A slow client
+//
+// costs itself only. On a WebSocket nothing is pulled while the socket is full,
+// so the cursor conflates; see package delivery. An SSE or relay client blocks
+// its own goroutine, which holds one pull's bytes. Either is cut off when it
+// takes nothing for Options.SlowClientTimeout. Unanswered pings end a
+// connection only if nothing but pings was sent: a client that has data to read
+// and does not is slow, not dead.
+package transport

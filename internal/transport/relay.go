@@ -1,0 +1,179 @@
+package transport
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tycostream/tycostream/internal/codec"
+	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/wsframe"
+)
+
+// RelaySource is a source as the relay serves it.
+type RelaySource struct {
+	Name          string           // in schema.yaml
+	Schema        *relation.Schema // nil while the columns are not known
+	Feed          *feed.Feed       // nil with Schema
+	StringScalars bool             // schema.yaml's scalars: string, for JSON lines
+}
+
+// The relay's formats.
+const (
+	tsvType   = "text/tab-separated-values; charset=utf-8"
+	jsonlType = "application/x-ndjson; charset=utf-8"
+)
+
+// relayed is a request of the relay, understood.
+type relayed struct {
+	source RelaySource
+	media  string
+	header []byte // what goes before the rows
+	enc    feed.Encoder
+	where  *filter.Predicate
+}
+
+func (q *relayed) open(wake func()) delivery.Source {
+	return q.source.Feed.Subscribe(feed.Options{Where: q.where, Encoder: q.enc}, wake)
+}
+
+// Relay returns the handler of /stream/{source}: the source's rows as lines, a
+// snapshot first and then every change. It takes a GET or a WebSocket, and the
+// parameters format (tsv or jsonl) and where (a filter as JSON). The source's
+// name is the path's last part.
+func (h *Handler) Relay() http.Handler { return http.HandlerFunc(h.serveRelay) }
+
+func (h *Handler) serveRelay(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		http.Error(w, "the relay takes GET", http.StatusMethodNotAllowed)
+		return
+	}
+	q, bad := h.understand(r)
+	if bad != nil {
+		if bad.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		http.Error(w, bad.text, bad.status)
+		return
+	}
+	if isUpgrade(r) {
+		h.relayWebSocket(w, r, q)
+		return
+	}
+	s, ctx, done := h.openStream(w, r, KindRelay, q.media, q.header)
+	if s == nil {
+		return
+	}
+	defer done()
+	out := h.stats.subscribed(q.source.Name)
+	defer out()
+	add := func(dst, line []byte) []byte { return append(dst, line...) }
+	if err := s.pump(ctx, q.open, add, nil); err != nil {
+		panic(http.ErrAbortHandler) // lines are missing: the client must not take this for an end
+	}
+}
+
+func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
+	name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	q := &relayed{media: tsvType}
+	var names []string
+	for _, s := range h.opts.Relay() {
+		names = append(names, s.Name)
+		if s.Name == name {
+			q.source = s
+		}
+	}
+	switch {
+	case q.source.Name == "" && len(names) == 0:
+		return nil, &httpError{http.StatusNotFound, "there are no sources"}
+	case q.source.Name == "":
+		return nil, &httpError{http.StatusNotFound, "there is no such source; there are: " + strings.Join(names, ", ")}
+	case q.source.Schema == nil:
+		return nil, &httpError{http.StatusServiceUnavailable, "the source's columns are not known yet: try again"}
+	}
+	params := r.URL.Query()
+	switch params.Get("format") {
+	case "", "tsv":
+		q.enc, q.header = codec.TSV(q.source.Schema), codec.TSVHeader(q.source.Schema)
+	case "jsonl":
+		q.media = jsonlType
+		q.enc = codec.JSONLines(codec.Shape{Schema: q.source.Schema, StringScalars: q.source.StringScalars})
+	default:
+		return nil, &httpError{http.StatusBadRequest, "format must be tsv or jsonl"}
+	}
+	if text := params.Get("where"); text != "" {
+		var where map[string]any
+		err := decode([]byte(text), &where)
+		if err == nil {
+			q.where, err = filter.Compile(q.source.Schema, where)
+		}
+		if err != nil {
+			return nil, &httpError{http.StatusBadRequest, "where: " + err.Error()}
+		}
+	}
+	return q, nil
+}
+
+// lines is a WebSocket that carries a relay's lines, one text frame each.
+type lines struct{ *peer }
+
+func (l *lines) shut(code int, reason string) {
+	if l.beginClose(code) {
+		l.sendClose(code, reason)
+	}
+}
+
+func (h *Handler) relayWebSocket(w http.ResponseWriter, r *http.Request, q *relayed) {
+	nc, _, ok := h.upgrade(w, r)
+	if !ok {
+		return
+	}
+	l := &lines{newPeer(h, nc, KindRelayWS)}
+	if err := h.accept(l, KindRelayWS); err != nil {
+		l.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), l.conn.Abort)
+		return
+	}
+	go l.run(q) // see serveWebSocket
+}
+
+// run starts the stream and reads, for the sake of pings and of the end; what
+// a client says is ignored.
+func (l *lines) run(q *relayed) {
+	l.arm(l.h.opts.PingInterval)
+	if len(q.header) > 0 {
+		_ = l.conn.Send(wsframe.Append(nil, wsframe.Text, trimLine(q.header))) // the reader sees a dead connection
+	}
+	s := l.conn.NewStream(delivery.Envelope{}, func(err error) []byte {
+		text := "the stream ended: connect again"
+		if e, ok := errors.AsType[*feed.Error](err); ok {
+			text = e.Text
+		}
+		l.shut(codeTryLater, text)
+		return nil
+	})
+	s.Attach(&counted{trimmed{q.open(s.Wake)}, l.h.stats.subscribed(q.source.Name)})
+	for ok := true; ok; {
+		_, ok = l.read(func() bool { return false }, l.shut)
+	}
+	l.abort()
+	s.Close()
+	l.h.release(l, KindRelayWS, l.endedWith())
+}
+
+// trimmed takes the line ends off: frames separate the lines.
+type trimmed struct{ delivery.Source }
+
+func (t trimmed) Pull(limit int, emit func([]byte)) (bool, error) {
+	return t.Source.Pull(limit, func(line []byte) { emit(trimLine(line)) })
+}
+
+func trimLine(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		return line[:n-1]
+	}
+	return line
+}

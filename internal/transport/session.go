@@ -1,0 +1,344 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/tycostream/tycostream/internal/auth"
+	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/wsframe"
+)
+
+// session is a GraphQL WebSocket of either sub-protocol.
+type session struct {
+	*peer
+	exec   graphql.GraphExecutor
+	header http.Header // of the upgrade, until connection_init
+	acked  bool        // the reading goroutine's own
+
+	wg  sync.WaitGroup // operations that run
+	ops []*operation   // active ones; guarded by peer.mu. There are few: no map
+}
+
+// operation is an active operation.
+type operation struct {
+	id     string
+	cancel context.CancelFunc
+	stream *delivery.Stream // of a live subscription, once its cursor opens; guarded by peer.mu
+}
+
+// clientMessage is what a client sends.
+type clientMessage struct {
+	ID      *string         `json:"id"`
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// run reads until the connection ends.
+func (s *session) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.arm(s.h.opts.InitTimeout)
+	id := auth.Identity{}
+	for {
+		text, ok := s.read(s.expired, s.shut)
+		if !ok {
+			break
+		}
+		s.message(auth.WithIdentity(ctx, id), text, &id)
+	}
+	cancel()
+	s.abort()
+	s.stopAll()
+	s.wg.Wait()
+	s.h.release(s, s.kind, s.endedWith())
+}
+
+// expired runs at the clock's tick and says whether it did all there is to do.
+func (s *session) expired() bool {
+	if s.acked {
+		return false
+	}
+	s.shut(codeInitTimeout, "Connection initialisation timeout")
+	return true
+}
+
+// shut closes the connection politely. Operations end at once.
+func (s *session) shut(code int, reason string) {
+	if s.beginClose(code) {
+		s.sendClose(code, reason)
+		s.stopAll()
+	}
+}
+
+func (s *session) stopAll() {
+	s.mu.Lock()
+	ops := s.ops
+	s.ops = nil
+	s.mu.Unlock()
+	for _, op := range ops {
+		s.stop(op)
+	}
+}
+
+// stop ends an operation that has left s.ops.
+func (s *session) stop(op *operation) {
+	op.cancel()
+	s.mu.Lock()
+	stream := op.stream
+	s.mu.Unlock()
+	if stream != nil {
+		stream.Close()
+	}
+}
+
+func (s *session) send(text []byte) {
+	s.h.stats.sent(s.kind, 1, len(text))
+	_ = s.conn.Send(wsframe.Append(nil, wsframe.Text, text)) // it fails only when the connection ends, which the reader sees
+}
+
+// message handles one message. The dialects differ in the names of types and
+// in what they make of mistakes.
+func (s *session) message(ctx context.Context, text []byte, id *auth.Identity) {
+	var m clientMessage
+	if err := decode(text, &m); err != nil {
+		s.shut(codeBadMessage, "Invalid message received: "+err.Error())
+		return
+	}
+	if s.kind == KindLegacy {
+		s.legacyMessage(ctx, &m, id)
+		return
+	}
+	switch m.Type {
+	case "connection_init":
+		s.init(&m, id)
+	case "ping":
+		s.send(appendMessage(nil, "pong", "", m.Payload))
+	case "pong":
+	case "subscribe":
+		s.subscribe(ctx, &m)
+	case "complete":
+		s.complete(&m)
+	case "":
+		s.shut(codeBadMessage, "Invalid message received: it has no type")
+	default:
+		s.shut(codeBadMessage, "Invalid message received: unknown type "+m.Type)
+	}
+}
+
+// legacyMessage handles the messages of subscriptions-transport-ws.
+func (s *session) legacyMessage(ctx context.Context, m *clientMessage, id *auth.Identity) {
+	switch m.Type {
+	case "connection_init":
+		s.init(m, id)
+	case "start":
+		s.subscribe(ctx, m)
+	case "stop":
+		if s.complete(m) {
+			s.send(appendMessage(nil, "complete", *m.ID, nil))
+		}
+	case "connection_terminate":
+		s.shut(codeNormal, "")
+	default:
+		s.shut(codeBadMessage, "Invalid message received: unknown type "+m.Type)
+	}
+}
+
+func (s *session) init(m *clientMessage, id *auth.Identity) {
+	if s.acked {
+		s.shut(codeTooManyInits, "Too many initialisation requests")
+		return
+	}
+	if !objectOrNull(m.Payload) {
+		s.shut(codeBadMessage, "Invalid message received: the payload of connection_init must be an object")
+		return
+	}
+	who, err := s.h.opts.Guard.Init(m.Payload, s.header)
+	if err != nil {
+		if s.kind == KindLegacy {
+			s.send(appendMessage(nil, "connection_error", "", appendJSON(nil, coded(auth.CodeDenied, err.Error()))))
+		}
+		s.shut(codeForbidden, "Forbidden: "+err.Error())
+		return
+	}
+	*id, s.acked, s.header = who, true, nil
+	s.send(appendMessage(nil, "connection_ack", "", nil))
+	if s.kind == KindLegacy {
+		s.send(keepAlive)
+	}
+	s.arm(s.h.opts.PingInterval)
+}
+
+// keepAlive is the legacy protocol's ping.
+var keepAlive = []byte(`{"type":"ka"}`)
+
+func objectOrNull(raw json.RawMessage) bool {
+	return len(raw) == 0 || raw[0] == '{' || string(raw) == "null"
+}
+
+// complete ends an operation for the client. Unknown ids are ignored: the
+// operation may just have ended by itself.
+func (s *session) complete(m *clientMessage) (found bool) {
+	if m.ID == nil {
+		s.shut(codeBadMessage, "Invalid message received: "+m.Type+" needs an id")
+		return false
+	}
+	op := s.take(*m.ID, nil)
+	if op == nil {
+		return false
+	}
+	s.stop(op)
+	return true
+}
+
+// take removes an operation: the one of that id, or exactly want.
+func (s *session) take(id string, want *operation) *operation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.ops, func(op *operation) bool { return op == want || want == nil && op.id == id })
+	if i < 0 {
+		return nil
+	}
+	op := s.ops[i]
+	s.ops = slices.Delete(s.ops, i, i+1)
+	if len(s.ops) == 0 {
+		s.ops = nil
+	}
+	return op
+}
+
+// errDuplicate and errTooMany refuse an operation.
+var (
+	errDuplicate = errors.New("an operation of this id is active")
+	errTooMany   = errors.New("this connection runs as many operations as the setting limits.operations allows: complete some first")
+	errClosing   = errors.New("the connection is closing")
+)
+
+func (s *session) add(op *operation) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closing:
+		return errClosing
+	case slices.ContainsFunc(s.ops, func(o *operation) bool { return o.id == op.id }):
+		return errDuplicate
+	case len(s.ops) >= s.h.opts.Operations:
+		return errTooMany
+	}
+	s.ops = append(s.ops, op)
+	return nil
+}
+
+// subscribe starts an operation in a goroutine of its own, which a live
+// subscription leaves as soon as its cursor is open.
+func (s *session) subscribe(ctx context.Context, m *clientMessage) {
+	if !s.acked {
+		s.shut(codeUnauthorized, "Unauthorized: send connection_init first")
+		return
+	}
+	if m.ID == nil || *m.ID == "" {
+		s.shut(codeBadMessage, "Invalid message received: "+m.Type+" needs an id")
+		return
+	}
+	params, err := decodeParams(m.Payload)
+	if err != nil {
+		s.malformed(*m.ID, err)
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	op := &operation{id: *m.ID, cancel: cancel}
+	err = s.add(op)
+	switch {
+	case err == nil:
+		s.wg.Go(func() { s.execute(ctx, op, params) })
+		return
+	case errors.Is(err, errDuplicate) && s.kind == KindWS:
+		s.shut(codeDuplicate, "Subscriber for "+*m.ID+" already exists")
+	default:
+		s.send(s.errorMessage(*m.ID, coded(codeBusy, err.Error())))
+	}
+	cancel()
+}
+
+func decodeParams(payload json.RawMessage) (*graphql.RawParams, error) {
+	var r request
+	if len(payload) == 0 || payload[0] != '{' {
+		return nil, errors.New("the payload must be an object")
+	}
+	if err := decode(payload, &r); err != nil {
+		return nil, err
+	}
+	return r.params()
+}
+
+// malformed answers a payload that is no GraphQL request.
+func (s *session) malformed(id string, err error) {
+	if s.kind == KindLegacy {
+		s.send(s.errorMessage(id, coded(codeBadRequest, err.Error())))
+		return
+	}
+	s.shut(codeBadMessage, "Invalid message received: "+err.Error())
+}
+
+// execute runs an operation to its end, or until its cursor is open.
+func (s *session) execute(ctx context.Context, op *operation, params *graphql.RawParams) {
+	defer op.cancel()
+	p, refused := s.h.prepare(ctx, s.exec, params)
+	if len(refused) > 0 {
+		if s.take("", op) != nil {
+			s.send(s.errorMessage(op.id, refused...))
+		}
+		return
+	}
+	l, next := s.h.dispatch(ctx, p)
+	if l.open != nil {
+		s.follow(op, l)
+		return
+	}
+	prefix := s.prefix(op.id)
+	for resp := next(); resp != nil && ctx.Err() == nil; resp = next() {
+		s.send(append(appendResponse(slices.Clone(prefix), resp, false), '}'))
+	}
+	if s.take("", op) != nil {
+		s.send(appendMessage(nil, "complete", op.id, nil))
+	}
+}
+
+// follow hands a live subscription over to the delivery workers.
+func (s *session) follow(op *operation, l live) {
+	done := s.h.stats.subscribed(l.source)
+	stream := s.conn.NewStream(delivery.Envelope{Prefix: s.prefix(op.id), Suffix: "}"}, func(err error) []byte {
+		if s.take("", op) == nil {
+			return nil
+		}
+		if errors.Is(err, io.EOF) {
+			return appendMessage(nil, "complete", op.id, nil)
+		}
+		return s.errorMessage(op.id, subscriptionError(err))
+	})
+	s.mu.Lock()
+	gone := !slices.Contains(s.ops, op) // completed while it was being opened
+	op.stream = stream
+	s.mu.Unlock()
+	if gone {
+		stream.Close()
+	}
+	stream.Attach(&counted{l.open(stream.Wake), done})
+}
+
+// counted tells when a source is closed.
+type counted struct {
+	delivery.Source
+	done func()
+}
+
+func (c *counted) Close() {
+	c.Source.Close()
+	c.done()
+}

@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/transport/delivery"
+)
+
+// pullBytes is what one pull gathers for a stream.
+const pullBytes = 64 << 10
+
+// writePiece is what a slow client must take within SlowClientTimeout.
+const writePiece = 4 << 10
+
+// stream is a response that goes on, over HTTP: its request's goroutine pulls
+// and writes. A client that does not read blocks that goroutine alone, between
+// two pulls, while its cursor conflates.
+type stream struct {
+	h      *Handler
+	kind   Kind
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	cancel context.CancelCauseFunc
+	code   int
+}
+
+var errAborted = errors.New("the gateway closed the stream")
+
+func (s *stream) shut(int, string) { s.cancel(errDraining) }
+func (s *stream) abort()           { s.cancel(errAborted) }
+
+// openStream counts a stream in and sends its headers with the first bytes.
+// The context ends when the client goes or the gateway closes. Call done at
+// the end. Without a stream the request has been answered.
+func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, media string, first []byte) (*stream, context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	s := &stream{h: h, kind: kind, w: w, rc: http.NewResponseController(w), cancel: cancel, code: codeAbnormal}
+	if err := h.accept(s, kind); err != nil {
+		cancel(err)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return nil, nil, nil
+	}
+	// A client that does not read must not hold up the end either.
+	unblock := context.AfterFunc(ctx, func() { _ = s.rc.SetWriteDeadline(time.Now().Add(closeWait)) })
+	done := func() {
+		unblock()
+		cancel(nil)
+		h.release(s, kind, s.code)
+	}
+	hd := w.Header()
+	hd.Set("Content-Type", media)
+	hd.Set("Cache-Control", "no-cache")
+	hd.Set("X-Accel-Buffering", "no")
+	hd.Set("Connection", "close") // the stream's deadlines must not outlive it
+	w.WriteHeader(http.StatusOK)
+	if s.write(ctx, 0, first) != nil {
+		done()
+		return nil, nil, nil
+	}
+	return s, ctx, done
+}
+
+// write writes and flushes. Every piece taken starts the slow client's clock
+// anew.
+func (s *stream) write(ctx context.Context, messages int, p []byte) error {
+	s.h.stats.sent(s.kind, messages, len(p))
+	for {
+		if err := s.rc.SetWriteDeadline(time.Now().Add(s.h.opts.SlowClientTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		if ctx.Err() != nil { // it ended meanwhile, and set an earlier deadline
+			return context.Cause(ctx)
+		}
+		n := min(len(p), writePiece)
+		if _, err := s.w.Write(p[:n]); err != nil {
+			if isTimeout(err) {
+				s.code = codeTryLater
+			}
+			return err
+		}
+		if p = p[n:]; len(p) == 0 {
+			return s.rc.Flush()
+		}
+	}
+}
+
+// appendFunc appends one message of a stream in its outer form.
+type appendFunc func(dst, msg []byte) []byte
+
+// pump pulls from a cursor and writes until the source, the client or the
+// gateway ends it. idle is written after PingInterval without anything. The
+// error is the source's: nil if the client or the gateway ended it.
+func (s *stream) pump(ctx context.Context, open func(wake func()) delivery.Source, add appendFunc, idle []byte) error {
+	wake := make(chan struct{}, 1)
+	src := open(func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})
+	defer src.Close()
+	t := time.NewTicker(s.h.opts.PingInterval)
+	defer t.Stop()
+	for ctx.Err() == nil {
+		more, wrote, ended, err := s.pass(ctx, src, add)
+		switch {
+		case err != nil:
+			return nil //nolint:nilerr // the client is gone: nobody to tell
+		case ended != nil:
+			return ended
+		case wrote:
+			t.Reset(s.h.opts.PingInterval)
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+		case <-t.C:
+			if len(idle) > 0 && s.write(ctx, 0, idle) != nil {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// pass pulls once and writes what came, from a buffer that an idle stream does
+// not keep. ended is how the source ended.
+func (s *stream) pass(ctx context.Context, src delivery.Source, add appendFunc) (more, wrote bool, ended, err error) {
+	buf, _ := streamBuffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= 8*pullBytes {
+			streamBuffers.Put(buf)
+		}
+	}()
+	out, messages := (*buf)[:0], 0
+	more, ended = src.Pull(pullBytes, func(msg []byte) {
+		out = add(out, msg)
+		messages++
+	})
+	*buf = out
+	if len(out) > 0 {
+		err = s.write(ctx, messages, out)
+	}
+	return more, len(out) > 0, ended, err
+}
+
+var streamBuffers = sync.Pool{New: func() any { return new([]byte) }}
