@@ -55,6 +55,9 @@ func (d *Database) Introspect(ctx context.Context, r Request) (text string, note
 	if len(wrong) > 0 {
 		return "", notes, wrong
 	}
+	if len(found) == 0 {
+		return "", notes, errors.New("nothing is left to follow: name a relation with --source")
+	}
 	return r.render(found), notes, nil
 }
 

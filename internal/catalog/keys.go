@@ -60,24 +60,38 @@ func (d *Database) propose(ctx context.Context, def *source.Definition, rel *sou
 		return c, nil
 	}
 	usable := usableColumns(rel, rows)
-	for _, i := range usable {
-		if unique(rows, i) {
-			c.keys = append(c.keys, []string{names[i]})
-		}
+	good := slices.IndexFunc(usable, func(i int) bool { return likely(&rel.Columns[i]) >= lastResort })
+	if good < 0 {
+		good = len(usable)
 	}
-	if len(c.keys) == 0 {
-		usable = usable[:min(len(usable), maxPaired)]
-		for at, i := range usable {
-			for _, j := range usable[at+1:] {
-				if unique(rows, i, j) {
-					first, second := min(i, j), max(i, j)
-					c.keys = append(c.keys, []string{names[first], names[second]})
-				}
-			}
+	for _, among := range [][]int{usable[:good], usable} {
+		if c.keys = uniqueKeys(names, rows, among); len(c.keys) > 0 {
+			break
 		}
 	}
 	c.keys = c.keys[:min(len(c.keys), maxOffered)]
 	return c, nil
+}
+
+// uniqueKeys returns the columns that are unique, or else the pairs that are.
+func uniqueKeys(names []string, rows []relation.Row, among []int) (keys [][]string) {
+	for _, i := range among {
+		if unique(rows, i) {
+			keys = append(keys, []string{names[i]})
+		}
+	}
+	if len(keys) > 0 {
+		return keys
+	}
+	among = among[:min(len(among), maxPaired)]
+	for at, i := range among {
+		for _, j := range among[at+1:] {
+			if unique(rows, i, j) {
+				keys = append(keys, []string{names[min(i, j)], names[max(i, j)]})
+			}
+		}
+	}
+	return keys
 }
 
 // usableColumns are the columns that can be part of a key, the likely ones
@@ -97,7 +111,10 @@ func usableColumns(rel *source.Relation, rows []relation.Row) []int {
 	return list
 }
 
-const unlikely = 9
+const (
+	lastResort = 7 // instants and amounts: unique by chance rather than by nature
+	unlikely   = 9
+)
 
 // likely ranks columns by how often such ones are keys.
 func likely(c *source.CatalogColumn) int {
@@ -110,7 +127,7 @@ func likely(c *source.CatalogColumn) int {
 	case relation.Date, relation.Time:
 		rank = 5
 	case relation.Timestamp, relation.Decimal:
-		rank = 7
+		rank = lastResort
 	default: // a measure, or too large: never a key
 		return unlikely
 	}
