@@ -41,13 +41,9 @@ func (d *Definition) Declared() (*relation.Schema, bool) {
 // the catalog's; without declared columns all of the catalog's are taken. The
 // error is an *Error that lists every mistake.
 func (d *Definition) Resolve(rel *Relation) (schema *relation.Schema, layout []int, warnings []string, err error) {
-	f := fitting{rel: rel, lines: map[string]int{}}
+	f := fitting{rel: rel, lines: d.lines()}
 	schema, declared := d.Declared()
-	if declared {
-		for i := range d.Columns {
-			f.lines[d.Columns[i].Name] = d.Columns[i].Line
-		}
-	} else {
+	if !declared {
 		schema = d.fromCatalog(rel)
 	}
 	d.checkKey(&f, schema)
@@ -68,12 +64,22 @@ func (d *Definition) Resolve(rel *Relation) (schema *relation.Schema, layout []i
 // Fit says how a relation carries a schema that is in use: the positions of
 // its columns in rel. The error is an *Error that lists what does not fit.
 func (d *Definition) Fit(schema *relation.Schema, rel *Relation) (layout []int, warnings []string, err error) {
-	f := fitting{rel: rel}
+	f := fitting{rel: rel, lines: d.lines()}
+	d.checkKey(&f, schema)
 	layout = f.fit(schema)
 	if len(f.mistakes) > 0 {
 		return nil, nil, f.err(d.Name)
 	}
 	return layout, f.warnings, nil
+}
+
+// lines says where columns are declared.
+func (d *Definition) lines() map[string]int {
+	lines := make(map[string]int, len(d.Columns))
+	for i := range d.Columns {
+		lines[d.Columns[i].Name] = d.Columns[i].Line
+	}
+	return lines
 }
 
 func (d *Definition) fromCatalog(rel *Relation) *relation.Schema {
