@@ -33,22 +33,22 @@ var everything = &relation.Schema{
 }
 
 // decode reads JSON text as callers of Compile do.
-func decode(t testing.TB, text string) any {
-	t.Helper()
+func decode(tb testing.TB, text string) any {
+	tb.Helper()
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		t.Fatalf("%s: %v", text, err)
+		tb.Fatalf("%s: %v", text, err)
 	}
 	return v
 }
 
-func mustCompile(t testing.TB, text string) *Predicate {
-	t.Helper()
-	p, err := Compile(everything, decode(t, text))
+func mustCompile(tb testing.TB, text string) *Predicate {
+	tb.Helper()
+	p, err := Compile(everything, decode(tb, text))
 	if err != nil {
-		t.Fatalf("%s: %v", text, err)
+		tb.Fatalf("%s: %v", text, err)
 	}
 	return p
 }

@@ -109,7 +109,7 @@ func (o Op) appliesTo(k relation.Kind) bool {
 func Operators(k relation.Kind) []string {
 	var names []string
 	for o := range ops {
-		if ops[o].name != "" && Op(o).appliesTo(k) { //nolint:gosec // a small index
+		if ops[o].name != "" && Op(o).appliesTo(k) {
 			names = append(names, ops[o].name)
 		}
 	}

@@ -7,10 +7,8 @@ import (
 	"testing"
 )
 
-func ptr(s string) *string { return &s }
-
 func TestCellsAndTexts(t *testing.T) {
-	if a, b := Cells(ptr("a"), nil, ptr("")), Texts("a", "", ""); a == b || a.Len() != 3 || !a.Null(1) || b.Null(1) || a.Text(1) != "" {
+	if a, b := Cells(new("a"), nil, new("")), Texts("a", "", ""); a == b || a.Len() != 3 || !a.Null(1) || b.Null(1) || a.Text(1) != "" {
 		t.Errorf("%q and %q", a, b)
 	}
 	if n := Row("").Len(); n != 0 {
@@ -40,7 +38,7 @@ func TestBuilderReuse(t *testing.T) {
 	if third := b.Row(); third != Cells(nil) {
 		t.Errorf("third row is %q", third)
 	}
-	if first != Cells(ptr("abc"), nil) || second != Texts("xyz", "1") {
+	if first != Cells(new("abc"), nil) || second != Texts("xyz", "1") {
 		t.Errorf("rows changed: %q, %q", first, second)
 	}
 	wide := strings.Repeat("w", narrowMax+1)
@@ -85,28 +83,28 @@ var keyed = &Schema{
 }
 
 func TestKeys(t *testing.T) {
-	row := Cells(ptr("7"), ptr("x"), ptr("1.50"), ptr("t"), ptr(`a"b`))
-	same := Cells(ptr("7"), nil, ptr("1.5"), ptr("t"), ptr(`a"b`))
+	row := Cells(new("7"), new("x"), new("1.50"), new("t"), new(`a"b`))
+	same := Cells(new("7"), nil, new("1.5"), new("t"), new(`a"b`))
 	if got := string(keyed.AppendKey(nil, row)); got != `["a\"b",7,"1.5",true]` {
 		t.Errorf("key %s", got)
 	}
 	if !keyed.KeyEqual(row, same) || keyed.HashKey(row) != keyed.HashKey(same) {
 		t.Error("1.50 and 1.5 are different keys")
 	}
-	if got := keyed.KeyRow(row); got != Cells(ptr("7"), nil, ptr("1.50"), ptr("t"), ptr(`a"b`)) {
+	if got := keyed.KeyRow(row); got != Cells(new("7"), nil, new("1.50"), new("t"), new(`a"b`)) {
 		t.Errorf("KeyRow = %q", got)
 	}
 	if i := keyed.NullKey(row); i != -1 {
 		t.Errorf("null key in column %d", i)
 	}
-	if i := keyed.NullKey(Cells(nil, ptr("x"), ptr("1"), ptr("t"), ptr("a"))); i != 0 {
+	if i := keyed.NullKey(Cells(nil, new("x"), new("1"), new("t"), new("a"))); i != 0 {
 		t.Errorf("null key in column %d, want 0", i)
 	}
 	for _, other := range []Row{
-		Cells(ptr("8"), nil, ptr("1.5"), ptr("t"), ptr(`a"b`)),
-		Cells(ptr("7"), nil, ptr("1.51"), ptr("t"), ptr(`a"b`)),
-		Cells(ptr("7"), nil, ptr("1.5"), ptr("f"), ptr(`a"b`)),
-		Cells(ptr("7"), nil, ptr("1.5"), ptr("t"), ptr(`a"`)),
+		Cells(new("8"), nil, new("1.5"), new("t"), new(`a"b`)),
+		Cells(new("7"), nil, new("1.51"), new("t"), new(`a"b`)),
+		Cells(new("7"), nil, new("1.5"), new("f"), new(`a"b`)),
+		Cells(new("7"), nil, new("1.5"), new("t"), new(`a"`)),
 	} {
 		if keyed.KeyEqual(row, other) || keyed.HashKey(row) == keyed.HashKey(other) {
 			t.Errorf("%q has the same key", other)
