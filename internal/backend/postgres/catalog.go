@@ -73,6 +73,7 @@ type column struct {
 	typ       uint32
 	generated bool
 	readable  bool
+	large     bool // values may be stored outside the row
 }
 
 // index is a unique index over plain columns, without a condition.
@@ -109,7 +110,7 @@ ORDER BY array_position(current_schemas(true), n.nspname) LIMIT 1`
 
 const columnsSQL = `
 WITH RECURSIVE a AS (
-  SELECT attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '' AS generated,
+  SELECT attnum, attname, atttypid, atttypmod, attnotnull, attgenerated <> '' AS generated, attstorage <> 'p' AS large,
          has_column_privilege(attrelid, attnum, 'SELECT') AS readable
   FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
 ), walk AS (
@@ -122,7 +123,7 @@ WITH RECURSIVE a AS (
   SELECT attnum, typ, elem FROM walk JOIN pg_type t ON t.oid = typ AND t.typtype <> 'd'
 )
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, a.generated, a.readable, a.atttypid,
-       b.typ, coalesce(e.typ, 0)
+       b.typ, coalesce(e.typ, 0), a.large
 FROM a JOIN base b ON b.attnum = a.attnum AND NOT b.elem LEFT JOIN base e ON e.attnum = a.attnum AND e.elem
 ORDER BY a.attnum`
 
@@ -186,7 +187,7 @@ func (t *table) readColumns(ctx context.Context, conn *session) error {
 		return err
 	}
 	for _, r := range rows {
-		c := column{generated: r.bool(3), readable: r.bool(4), typ: r.oid(5)}
+		c := column{generated: r.bool(3), readable: r.bool(4), typ: r.oid(5), large: r.bool(8)}
 		c.Name, c.SQLType, c.Nullable = r.text(0), r.text(1), r.bool(2)
 		if elem := r.oid(7); elem != 0 {
 			c.Kind = relation.Array

@@ -160,6 +160,9 @@ func (f *follow) position(ctx context.Context, before *publication) error {
 		if t.canResume(confirmed, before) {
 			t.resumed, t.frontier = true, t.Resume.Frontier
 			f.start = min(f.start, t.frontier.Time+1)
+			if t.memory != nil {
+				t.memory.partial = true
+			}
 		} else {
 			fresh++
 		}
@@ -183,7 +186,7 @@ func (f *follow) position(ctx context.Context, before *publication) error {
 // stand.
 func (t *target) canResume(confirmed uint64, before *publication) bool {
 	return t.Resume.Identity != "" && t.Resume.Frontier.Time+1 >= confirmed && confirmed != 0 &&
-		t.Resume.Identity == t.table.identity(t.Def) && before.covers(t.table) && t.memory == nil
+		t.Resume.Identity == t.table.identity(t.Def) && before.covers(t.table)
 }
 
 const slotSQL = `

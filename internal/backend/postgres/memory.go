@@ -16,9 +16,10 @@ type holder interface {
 // memory remembers a target's rows for a sink that cannot be asked. Rows are
 // shared with the sink, so that it costs the map alone.
 type memory struct {
-	schema *relation.Schema
-	rows   map[string]relation.Row
-	key    []byte
+	schema  *relation.Schema
+	rows    map[string]relation.Row
+	partial bool // the stream was resumed: older rows are missing
+	key     []byte
 }
 
 func newMemory(schema *relation.Schema) *memory {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
@@ -16,7 +17,7 @@ type target struct {
 	print  string // fingerprint of the table that is followed
 	schema *relation.Schema
 	layout []int
-	rows   holder
+	rows   holder  // nil when nothing needs to be remembered
 	memory *memory // rows, when the sink cannot be asked
 	failed bool    // its sink has been told; it takes no further part
 
@@ -52,11 +53,22 @@ func (t *target) open() error {
 	t.schema, t.layout, t.tx.schema = schema, layout, schema
 	if asked, ok := t.Sink.(source.RowSink); ok {
 		t.rows = asked
-	} else {
+	} else if t.mayLack() {
 		t.memory = newMemory(schema)
 		t.rows = t.memory
 	}
 	return nil
+}
+
+// mayLack reports whether the stream may leave values of the source out.
+func (t *target) mayLack() bool {
+	full := t.table.ident == 'f'
+	for _, l := range t.table.leaves {
+		full = full && l.ident == 'f'
+	}
+	return !full && slices.ContainsFunc(t.table.columns, func(c column) bool {
+		return c.large && t.schema.Column(c.Name) >= 0
+	})
 }
 
 // columnNames are the schema's columns as the table calls them.
@@ -227,7 +239,9 @@ func (t *target) current(key relation.Row, flush func() error) (relation.Row, er
 				return "", err
 			}
 		}
-		row, live = t.rows.Current(key)
+		if t.rows != nil {
+			row, live = t.rows.Current(key)
+		}
 	}
 	if !live {
 		return "", &source.Error{
@@ -238,8 +252,12 @@ func (t *target) current(key relation.Row, flush func() error) (relation.Row, er
 	return row, nil
 }
 
-// truncate removes every row there is.
+// truncate removes every row there is. Where nobody knows the rows, a new
+// snapshot has to find out what is left.
 func (t *target) truncate(flush func() error) error {
+	if t.rows == nil || t.memory != nil && t.memory.partial {
+		return mistake(source.Compacted, "table %s was truncated", t.table.title())
+	}
 	if len(t.batches) > 0 {
 		if err := flush(); err != nil {
 			return err
