@@ -37,7 +37,7 @@ back the database remembers.`,
 			return err
 		}
 		for _, w := range schema.Warnings {
-			p.warn(w.Error())
+			p.warn(w.String())
 		}
 		if *connect {
 			return p.checkDatabase(cmd.Context(), settings.Config, schema)
@@ -59,7 +59,7 @@ func (p *program) checkDatabase(ctx context.Context, c *config.Config, schema *s
 		return err
 	}
 	for _, w := range report.Warnings {
-		p.warn(w.Error())
+		p.warn(w.String())
 	}
 	if err := report.Mistakes.Err(); err != nil {
 		return err

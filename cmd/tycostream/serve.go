@@ -61,7 +61,7 @@ func (p *program) launch(ctx context.Context, settings *config.Result, schema *s
 	}
 	if schema != nil {
 		for _, w := range schema.Warnings {
-			log.Warn("schema file", "warning", w.Error())
+			log.Warn("schema file", "warning", w.String())
 		}
 	}
 	err := run(ctx, launchOptions{Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log})

@@ -118,7 +118,7 @@ const (
 
 // likely ranks columns by how often such ones are keys.
 func likely(c *source.CatalogColumn) int {
-	rank := unlikely
+	var rank int
 	switch c.Kind {
 	case relation.UUID, relation.Integer, relation.BigInt:
 		rank = 2

@@ -209,7 +209,7 @@ func (l *loader) result() (*Result, error) {
 		return nil, err
 	}
 	for _, w := range l.warnings {
-		r.Warnings = append(r.Warnings, w.Error())
+		r.Warnings = append(r.Warnings, w.String())
 	}
 	return r, nil
 }

@@ -44,6 +44,7 @@ func (s *Setting) parse(text string) (any, error) {
 		return parseOrigins(text)
 	case URL:
 		return text, checkURL(text)
+	case Text:
 	}
 	return text, nil
 }
@@ -61,6 +62,7 @@ func (s *Setting) empty() any {
 		return slog.LevelInfo
 	case Origins:
 		return []string(nil)
+	case Text, Choice, URL:
 	}
 	return ""
 }

@@ -32,7 +32,8 @@ func (m Mistake) Place() string {
 	return s
 }
 
-func (m Mistake) Error() string {
+// String is the place and the text in one line.
+func (m Mistake) String() string {
 	if p := m.Place(); p != "" {
 		return p + ": " + m.Text
 	}
@@ -40,7 +41,7 @@ func (m Mistake) Error() string {
 }
 
 // List is a set of mistakes; as an error it prints one line for each.
-type List []Mistake
+type List []Mistake //nolint:errname // reads well where it is used: mistake.List
 
 // Add appends a mistake.
 func (l *List) Add(file string, line, column int, format string, args ...any) {
@@ -78,7 +79,7 @@ func (l List) Err() error {
 func (l List) Error() string {
 	lines := make([]string, len(l))
 	for i, m := range l {
-		lines[i] = m.Error()
+		lines[i] = m.String()
 	}
 	return strings.Join(lines, "\n")
 }

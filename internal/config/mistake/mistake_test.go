@@ -13,7 +13,7 @@ func TestPlace(t *testing.T) {
 		"PORT: bad":       {File: "PORT", Text: "bad"},
 		"bad":             {Text: "bad"},
 	} {
-		if got := m.Error(); got != want {
+		if got := m.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

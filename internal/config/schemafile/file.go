@@ -53,7 +53,7 @@ func Load(path string, o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -124,7 +124,7 @@ func (p *parser) document(text []byte) *yaml.Node {
 func decode(dec *yaml.Decoder, into *yaml.Node) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%v", r) //nolint:perfsprint // any value can be thrown
+			err = fmt.Errorf("%v", r)
 		}
 	}()
 	return dec.Decode(into)
