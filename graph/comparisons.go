@@ -1,15 +1,11 @@
 package graph
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/tycostream/tycostream/internal/naming"
 )
-
-// builtinScalars are those that GraphQL itself defines.
-var builtinScalars = []string{"Int", "Float", "String", "Boolean", "ID"}
 
 // scalarTexts describe our own scalars, and comparisonTexts the operators on
 // them that need a word.
@@ -26,13 +22,13 @@ var scalarTexts = map[string]string{
 func (t *typedSchema) comparisons() {
 	for _, name := range slices.Sorted(maps.Keys(t.scalars)) {
 		if enum := t.enums[name]; enum != nil {
-			fmt.Fprintf(t, "enum %s {", name)
+			t.add("enum %s {", name)
 			for _, v := range enum.Values {
-				t.WriteString(" " + v)
+				t.add(" %s", v)
 			}
-			t.WriteString(" }\n")
+			t.add(" }\n")
 		} else if text := scalarTexts[name]; text != "" {
-			fmt.Fprintf(t, "%q\nscalar %s\n", text, name)
+			t.add("%q\nscalar %s\n", text, name)
 		}
 		if name != "ID" {
 			t.comparison(name)
@@ -42,10 +38,10 @@ func (t *typedSchema) comparisons() {
 
 // comparison writes the filter input of one scalar or enum.
 func (t *typedSchema) comparison(name string) {
-	fmt.Fprintf(t, "\"Conditions on a column of type %s: all of them must hold.\"\ninput %s {\n", name, naming.Comparison(name))
+	t.add("\"Conditions on a column of type %s: all of them must hold.\"\ninput %s {\n", name, naming.Comparison(name))
 	operators := func(typ string, names ...string) {
 		for _, op := range names {
-			fmt.Fprintf(t, "  %s: %s\n", op, typ)
+			t.add("  %s: %s\n", op, typ)
 		}
 	}
 	operators(name, "_eq", "_neq")
@@ -61,5 +57,5 @@ func (t *typedSchema) comparison(name string) {
 		operators("JSON", "_contains")
 		operators("String", "_has_key")
 	}
-	t.WriteString("}\n")
+	t.add("}\n")
 }

@@ -7,42 +7,41 @@ package graph
 
 import (
 	"context"
-	"time"
 
 	"github.com/tycostream/tycostream/graph/model"
 )
 
+// Sources is the resolver for the sources field.
 func (r *queryResolver) Sources(ctx context.Context) ([]model.Source, error) {
-	now := time.Now()
-	out := make([]model.Source, len(r.live))
-	for i, s := range r.live {
-		out[i] = r.sourceModel(s, now)
-	}
-	return out, nil
+	return r.describe(ctx)
 }
 
+// Rows is the resolver for the rows field.
 func (r *queryResolver) Rows(ctx context.Context, source string, where *model.Exact, orderBy *model.Exact, limit *int, offset *int) (model.Encoded, error) {
 	return r.list(ctx, source, listArguments{where: where, orderBy: orderBy, limit: limit, offset: offset})
 }
 
+// Row is the resolver for the row field.
 func (r *queryResolver) Row(ctx context.Context, source string, key model.Exact) (model.Encoded, error) {
 	values, _ := key.Value.(map[string]any)
 	return r.one(ctx, source, values)
 }
 
+// Updates is the resolver for the updates field.
 func (r *subscriptionResolver) Updates(ctx context.Context, source string, where *model.Exact, snapshot *bool) (<-chan model.Encoded, error) {
 	return r.subscription(ctx, source, coreUpdates, where, snapshot, nil)
 }
 
+// Changes is the resolver for the changes field.
 func (r *subscriptionResolver) Changes(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRows *int) (<-chan model.Encoded, error) {
 	return r.subscription(ctx, source, coreChanges, where, snapshot, maxRows)
 }
 
+// Query returns QueryResolver implementation.
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
+// Subscription returns SubscriptionResolver implementation.
 func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
 
-type (
-	queryResolver        struct{ *Resolver }
-	subscriptionResolver struct{ *Resolver }
-)
+type queryResolver struct{ *Resolver }
+type subscriptionResolver struct{ *Resolver }

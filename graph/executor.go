@@ -40,11 +40,12 @@ func New(m Model) (*Executor, error) {
 	if m.Log == nil {
 		m.Log = slog.Default()
 	}
-	typed, err := buildTyped(&m)
-	if err != nil {
-		return nil, fmt.Errorf("build schema: %w", err)
+	for i := range m.Sources {
+		if s := &m.Sources[i]; s.Schema != nil && s.Feed == nil {
+			return nil, fmt.Errorf("source %q has columns but no feed", s.Name)
+		}
 	}
-	joined, err := merge(typed.String())
+	typed, joined, err := build(&m)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +68,24 @@ func New(m Model) (*Executor, error) {
 	})
 	e.inner.Use(guard{limits: &e.limits})
 	return e, nil
+}
+
+// SDL returns the schema of a model as clients see it. Sources need no feed.
+func SDL(m Model) (string, error) {
+	_, joined, err := build(&m)
+	if err != nil {
+		return "", err
+	}
+	return joined.sdl(), nil
+}
+
+func build(m *Model) (*typedSchema, *merged, error) {
+	typed, err := buildTyped(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("build schema: %w", err)
+	}
+	joined, err := merge(typed.String())
+	return typed, joined, err
 }
 
 // SDL returns the schema as clients see it.
@@ -117,7 +136,7 @@ func (e *Executor) check(ctx context.Context, query string) *gqlerror.Error {
 	}
 	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, e.limits.Tokens)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // gqlgen parses it again and reports the error
 	}
 	return e.limits.checkFields(doc)
 }

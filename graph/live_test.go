@@ -63,8 +63,7 @@ func drain(tb testing.TB, c *feed.Cursor) []string {
 
 func (w *world) apply(time uint64, changes ...relation.Change) {
 	w.Helper()
-	err := w.trades.Apply([]relation.Batch{{Time: time, Wall: int64(time), Changes: changes}},
-		relation.Frontier{Time: time, Wall: int64(time)})
+	err := w.trades.Apply([]relation.Batch{{Time: time, Changes: changes}}, relation.Frontier{Time: time})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -191,7 +190,7 @@ func TestSubscriptionArguments(t *testing.T) {
 		`{"data":{"tradesChanges":{"kind":"SNAPSHOT","last":false,"changes":[{"data":{"id":2}},{"data":{"id":3}}]}}}`+
 			`{"data":{"tradesChanges":{"kind":"SNAPSHOT","last":true,"changes":[{"data":{"id":4}}]}}}`)
 
-	e := w.refused(`subscription { tradesChanges(maxRows: 0) { kind } }`, "", codeBadInput, "maxRows", "at least 1")
+	e := w.refusal(`subscription { tradesChanges(maxRows: 0) { kind } }`, "", codeBadInput, "maxRows", "at least 1")
 	if e.Extensions["argument"] != "maxRows" || e.Path.String() != "tradesChanges" || len(e.Locations) != 1 {
 		t.Errorf("argument %v, path %v, locations %v", e.Extensions["argument"], e.Path, e.Locations)
 	}

@@ -12,7 +12,7 @@ import (
 // TestSmallestIsSorted compares the bounded way with the plain one.
 func TestSmallestIsSorted(t *testing.T) {
 	s := style(false, trades())
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
 	rows := make([]relation.Row, 300)
 	for i := range rows {
 		price := strconv.Itoa(rnd.IntN(20))
@@ -45,11 +45,12 @@ func TestCellsThatCannotBeParsedSortLast(t *testing.T) {
 		cells("1", "-", "hold", "-", "-", "-"), cells("2", "-", "sell", "-", "-", "-"),
 		cells("3", "-", "-", "-", "-", "-"), cells("4", "-", "buy", "-", "-", "-"), cells("5", "-", "abc", "-", "-", "-"),
 	}
-	order := func(t term) (ids string) {
+	order := func(t term) string {
+		var ids []byte
 		for _, r := range sorted(s, rows, keyOrder(s, []term{t}), len(rows)) {
-			ids += r.Text(0)
+			ids = append(ids, r.Text(0)...)
 		}
-		return ids
+		return string(ids)
 	}
 	if got := order(term{column: 2}); got != "42513" {
 		t.Errorf("ascending: %s", got)

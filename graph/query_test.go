@@ -9,9 +9,22 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
-func TestQueries(t *testing.T) {
-	w := newWorld(t, nil)
-	for name, tc := range map[string]struct{ query, variables, want string }{
+// question is a query with the data that answers it.
+type question struct{ query, variables, want string }
+
+func (w *world) answers(questions map[string]question) {
+	w.Helper()
+	for name, q := range questions {
+		w.Run(name, func(t *testing.T) {
+			in := *w
+			in.T = t
+			in.equal(q.query, in.mustAsk(q.query, q.variables), q.want)
+		})
+	}
+}
+
+func TestOrderAndPages(t *testing.T) {
+	newWorld(t, nil).answers(map[string]question{
 		"order": {
 			`{ trades(order_by: {price: desc}) { id } }`, "",
 			`{"trades":[{"id":3},{"id":2},{"id":1},{"id":4}]}`,
@@ -43,6 +56,11 @@ func TestQueries(t *testing.T) {
 		"page without order is by key": {`{ trades(limit: 2) { id } }`, "", `{"trades":[{"id":1},{"id":2}]}`},
 		"limit 0":                      {`{ trades(limit: 0) { id } }`, "", `{"trades":[]}`},
 		"offset beyond the end":        {`{ trades(offset: 9) { id } }`, "", `{"trades":[]}`},
+	})
+}
+
+func TestQueries(t *testing.T) {
+	newWorld(t, nil).answers(map[string]question{
 		"null arguments": {
 			`{ trades(where: null, limit: null, order_by: null, offset: 3) { id } }`, "", `{"trades":[{"id":4}]}`,
 		},
@@ -76,26 +94,19 @@ func TestQueries(t *testing.T) {
 			`{ wide_one_by_pk(an_id: "0A0B0C0D-0000-0000-0000-000000000002", big_one: "09007199254740992") { _key text_ } }`, "",
 			`{"wide_one_by_pk":{"_key":"[\"0a0b0c0d-0000-0000-0000-000000000002\",\"9007199254740992\"]","text_":"two"}}`,
 		},
-		"several operations": {
-			`query A { trades(limit: 0) { id } } query B { __typename }`, "", "",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w.T = t
-			if tc.want == "" {
-				p := params(t, tc.query, tc.variables)
-				p.OperationName = "B"
-				op, errs := w.exec.CreateOperationContext(t.Context(), p)
-				if errs != nil {
-					t.Fatal(errs)
-				}
-				handler, _ := w.exec.DispatchOperation(t.Context(), op)
-				w.equal("B", string(handler(t.Context()).Data), `{"__typename":"Query"}`)
-				return
-			}
-			w.equal(tc.query, w.mustAsk(tc.query, tc.variables), tc.want)
-		})
+	})
+}
+
+func TestOperationName(t *testing.T) {
+	w := newWorld(t, nil)
+	p := params(t, `query A { trades(limit: 0) { id } } query B { __typename }`, "")
+	p.OperationName = "B"
+	op, errs := w.exec.CreateOperationContext(t.Context(), p)
+	if errs != nil {
+		t.Fatal(errs)
 	}
+	handler, _ := w.exec.DispatchOperation(t.Context(), op)
+	w.equal("B", string(handler(t.Context()).Data), `{"__typename":"Query"}`)
 }
 
 // TestPrecision sends numbers that a float64 cannot hold, by every way.
@@ -104,7 +115,7 @@ func TestPrecision(t *testing.T) {
 	const one, two = `{"wideOne":[{"text":"one"}]}`, `{"wideOne":[{"text":"two"}]}`
 	const third = `{"wideOne":[{"text":null}]}`
 	const both = `{"wideOne":[{"text":"one"},{"text":"two"}]}`
-	for name, tc := range map[string]struct{ query, variables, want string }{
+	w.answers(map[string]question{
 		"literal":                 {`{ wideOne(where: {bigOne: {_eq: 9007199254740993}}) { text } }`, "", one},
 		"literal one below":       {`{ wideOne(where: {bigOne: {_eq: 9007199254740992}}) { text } }`, "", two},
 		"string":                  {`{ wideOne(where: {bigOne: {_eq: "18446744073709551615"}}) { text } }`, "", third},
@@ -139,12 +150,7 @@ func TestPrecision(t *testing.T) {
 			`{ wideOne(where: {at: {_eq: "2026-01-02T04:04:05.678+01:00"}, onDay: {_lte: "2026-01-02"}, atTime: {_lt: "03:04:06"}}) { at onDay atTime } }`, "",
 			`{"wideOne":[{"at":"2026-01-02T03:04:05.678Z","onDay":"2026-01-02","atTime":"03:04:05"}]}`,
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w.T = t
-			w.equal(tc.query, w.mustAsk(tc.query, tc.variables), tc.want)
-		})
-	}
+	})
 }
 
 func TestStringScalars(t *testing.T) {
@@ -227,7 +233,7 @@ func TestNotReady(t *testing.T) {
 	f := feed.New(s, feed.Config{QueryWait: 1})
 	t.Cleanup(f.Close)
 	w := newWorld(t, func(m *Model) { m.Sources = []Source{{Name: "slow", Base: "slow", Schema: s, Feed: f}} })
-	e := w.refused(`{ x: slow { id } }`, "", feed.CodeNotReady)
+	e := w.refusal(`{ x: slow { id } }`, "", feed.CodeNotReady)
 	if e.Path.String() != "x" {
 		t.Errorf("path is %v", e.Path)
 	}

@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.T = t
-			e := w.refused(tc.query, tc.variables, tc.code, tc.parts...)
+			e := w.refusal(tc.query, tc.variables, tc.code, tc.parts...)
 			if tc.code == codeBadInput && strings.HasPrefix(e.Message, "where") &&
 				!strings.HasPrefix(e.Message, fmt.Sprint(e.Extensions["argument"])+":") {
 				t.Errorf("argument is %v in %q", e.Extensions["argument"], e.Message)
@@ -289,7 +289,6 @@ func TestNamesThatCollide(t *testing.T) {
 	s.Columns[1].Field = "id"
 	_, err := New(Model{Sources: []Source{
 		{Name: "sources", Base: "sources", Schema: s, Feed: newFeed(t, s)},
-		{Name: "no feed", Base: "ok", Schema: style(false, trades())},
 	}})
 	if err == nil {
 		t.Fatal("colliding names build a schema")

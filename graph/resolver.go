@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -141,8 +142,18 @@ func (r *Resolver) encoder(ctx context.Context, s *live, kind string) (feed.Enco
 	return e, nil
 }
 
-// sourceModel describes a source for the sources query.
-func (r *Resolver) sourceModel(s *live, now time.Time) model.Source {
+// describe answers the sources query.
+func (r *Resolver) describe(ctx context.Context) ([]model.Source, error) {
+	now := time.Now()
+	out := make([]model.Source, len(r.live))
+	for i, s := range r.live {
+		out[i] = s.describe(now)
+	}
+	return out, ctx.Err()
+}
+
+// describe describes a source for the sources query.
+func (s *live) describe(now time.Time) model.Source {
 	status := s.status()
 	out := model.Source{
 		Name: s.Name, Field: s.names.Rows, TypePrefix: s.names.Row, Backend: s.Backend,
@@ -153,7 +164,7 @@ func (r *Resolver) sourceModel(s *live, now time.Time) model.Source {
 		out.Error = &status.Error
 	}
 	if f := status.Frontier; f.Time != 0 {
-		timestamp := fmt.Sprint(f.Time)
+		timestamp := strconv.FormatUint(f.Time, 10)
 		wall := time.UnixMicro(f.Wall).UTC()
 		asOf := wall.Format("2006-01-02T15:04:05.999999Z")
 		lag := max(0, now.Sub(wall).Seconds())

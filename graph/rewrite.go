@@ -87,7 +87,7 @@ func isIntrospection(field string) bool { return len(field) > 2 && field[:2] == 
 // rewrite returns the operation that the generated code executes: the same
 // operation with its root fields replaced by core fields. Aliases, positions,
 // selections and directives stay.
-func (x *executable) rewrite(op *graphql.OperationContext) (*graphql.OperationContext, error) {
+func (x *executable) rewrite(op *graphql.OperationContext) *graphql.OperationContext {
 	kind := op.Operation.Operation
 	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{rootNames[kind]})
 	raw := rawVariables(op)
@@ -121,18 +121,14 @@ func (x *executable) rewrite(op *graphql.OperationContext) (*graphql.OperationCo
 				out.Variables = map[string]any{}
 			}
 		}
-		f, err := r.field(&fields[i], raw, out.Variables)
-		if err != nil {
-			return nil, err
-		}
-		operation.SelectionSet = append(operation.SelectionSet, f)
+		operation.SelectionSet = append(operation.SelectionSet, r.field(&fields[i], raw, out.Variables))
 	}
 	out.Operation = &operation
-	return out, nil
+	return out
 }
 
 // field returns the core field in place of f.
-func (r *route) field(f *graphql.CollectedField, raw, variables map[string]any) (*ast.Field, error) {
+func (r *route) field(f *graphql.CollectedField, raw, variables map[string]any) *ast.Field {
 	core := *f.Field
 	core.Name, core.Definition = r.def.Name, r.def
 	core.SelectionSet = f.Selections
@@ -158,7 +154,7 @@ func (r *route) field(f *graphql.CollectedField, raw, variables map[string]any) 
 			}
 		}
 		exact("key", key)
-		return &core, nil
+		return &core
 	}
 	for _, a := range f.Arguments {
 		name := r.args[a.Name]
@@ -173,17 +169,13 @@ func (r *route) field(f *graphql.CollectedField, raw, variables map[string]any) 
 		}
 		exact(name, v)
 	}
-	return &core, nil
+	return &core
 }
 
 // Exec executes the operation of the context.
 func (x *executable) Exec(ctx context.Context) graphql.ResponseHandler {
 	op := graphql.GetOperationContext(ctx)
-	core, err := x.rewrite(op)
-	if err != nil {
-		graphql.AddError(ctx, err)
-		return graphql.OneShot(&graphql.Response{})
-	}
+	core := x.rewrite(op)
 	if core.Operation.Operation == ast.Subscription {
 		return x.subscribe(ctx, core)
 	}

@@ -24,12 +24,18 @@ func TestSDL(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(path)
+			want, err := os.ReadFile(path) //nolint:gosec // a golden file
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := w.exec.SDL(); got != string(want) {
 				t.Errorf("%s differs from the schema, which is now\n%s", path, got)
+			}
+			for i := range w.model.Sources {
+				w.model.Sources[i].Feed = nil
+			}
+			if got, err := SDL(w.model); got != string(want) || err != nil {
+				t.Errorf("without feeds the schema is another: %v", err)
 			}
 		})
 	}

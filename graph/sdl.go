@@ -32,13 +32,18 @@ type routeSpec struct {
 // typedSchema writes the part of the schema that comes from the sources: SDL
 // text that extends the core's root types, and the routes of its root fields.
 type typedSchema struct {
-	strings.Builder
+	text
 	model   *Model
 	args    naming.Arguments
 	routes  []routeSpec
 	enums   map[string]*relation.Enum
 	scalars map[string]bool // GraphQL types of columns, in use
 }
+
+// text is SDL being written.
+type text struct{ strings.Builder }
+
+func (t *text) add(format string, args ...any) { _, _ = fmt.Fprintf(&t.Builder, format, args...) }
 
 // buildTyped checks the names of the sources and writes their schema.
 func buildTyped(m *Model) (*typedSchema, error) {
@@ -49,14 +54,11 @@ func buildTyped(m *Model) (*typedSchema, error) {
 		model: m, args: naming.ArgumentsFor(m.CamelCase),
 		enums: map[string]*relation.Enum{}, scalars: map[string]bool{},
 	}
-	var query, subscription strings.Builder
+	var query, subscription text
 	for i := range m.Sources {
 		s := &m.Sources[i]
 		if s.Schema == nil {
 			continue
-		}
-		if s.Feed == nil {
-			return nil, fmt.Errorf("source %q has columns but no feed", s.Name)
 		}
 		n := naming.For(s.Base, m.CamelCase)
 		t.queryFields(&query, s, &n)
@@ -68,7 +70,7 @@ func buildTyped(m *Model) (*typedSchema, error) {
 	t.extend("Subscription", subscription.String())
 	t.comparisons()
 	if len(t.routes) > 0 {
-		t.WriteString(orderBySDL)
+		t.add(orderBySDL)
 	}
 	return t, nil
 }
@@ -112,39 +114,39 @@ func sameEnumListed(enums []naming.Enum, e *relation.Enum) bool {
 
 func (t *typedSchema) extend(root, fields string) {
 	if fields != "" {
-		fmt.Fprintf(t, "extend type %s {\n%s}\n", root, fields)
+		t.add("extend type %s {\n%s}\n", root, fields)
 	}
 }
 
-func (t *typedSchema) queryFields(b *strings.Builder, s *Source, n *naming.Names) {
-	fmt.Fprintf(b, "  \"The rows of %s, all at one upstream time.\"\n", s.Name)
-	fmt.Fprintf(b, "  %s(where: %s, %s: [%s!], limit: Int, offset: Int): [%s!]!\n",
+func (t *typedSchema) queryFields(b *text, s *Source, n *naming.Names) {
+	b.add("  \"The rows of %s, all at one upstream time.\"\n", s.Name)
+	b.add("  %s(where: %s, %s: [%s!], limit: Int, offset: Int): [%s!]!\n",
 		n.Rows, n.Expression, t.args.OrderBy, n.OrderByType, n.Row)
 	t.routes = append(t.routes, routeSpec{
 		root: ast.Query, field: n.Rows, core: coreRows, source: s.Name,
 		args: map[string]string{"where": "where", t.args.OrderBy: "orderBy", "limit": "limit", "offset": "offset"},
 	})
-	fmt.Fprintf(b, "  \"The row of %s with this key.\"\n  %s(", s.Name, n.ByPk)
+	b.add("  \"The row of %s with this key.\"\n  %s(", s.Name, n.ByPk)
 	for i, k := range s.Schema.Key {
 		if i > 0 {
-			b.WriteString(", ")
+			b.add(", ")
 		}
 		c := &s.Schema.Columns[k]
-		fmt.Fprintf(b, "%s: %s!", c.Field, t.columnType(c))
+		b.add("%s: %s!", c.Field, t.columnType(c))
 	}
-	fmt.Fprintf(b, "): %s\n", n.Row)
+	b.add("): %s\n", n.Row)
 	t.routes = append(t.routes, routeSpec{root: ast.Query, field: n.ByPk, core: coreRow, source: s.Name, key: true})
 }
 
-func (t *typedSchema) subscriptionFields(b *strings.Builder, s *Source, n *naming.Names) {
-	fmt.Fprintf(b, "  \"The rows of %s, then every change of them: one row per message.\"\n", s.Name)
-	fmt.Fprintf(b, "  %s(where: %s, snapshot: Boolean = true): %s!\n", n.Rows, n.Expression, n.Update)
+func (t *typedSchema) subscriptionFields(b *text, s *Source, n *naming.Names) {
+	b.add("  \"The rows of %s, then every change of them: one row per message.\"\n", s.Name)
+	b.add("  %s(where: %s, snapshot: Boolean = true): %s!\n", n.Rows, n.Expression, n.Update)
 	t.routes = append(t.routes, routeSpec{
 		root: ast.Subscription, field: n.Rows, core: coreUpdates, source: s.Name,
 		args: map[string]string{"where": "where", "snapshot": "snapshot"},
 	})
-	fmt.Fprintf(b, "  \"The rows of %s, then every change of them: one upstream time per message.\"\n", s.Name)
-	fmt.Fprintf(b, "  %s(where: %s, snapshot: Boolean = true, %s: Int): %s!\n",
+	b.add("  \"The rows of %s, then every change of them: one upstream time per message.\"\n", s.Name)
+	b.add("  %s(where: %s, snapshot: Boolean = true, %s: Int): %s!\n",
 		n.Changes, n.Expression, t.args.MaxRows, n.ChangesFrame)
 	t.routes = append(t.routes, routeSpec{
 		root: ast.Subscription, field: n.Changes, core: coreChanges, source: s.Name,
@@ -153,23 +155,23 @@ func (t *typedSchema) subscriptionFields(b *strings.Builder, s *Source, n *namin
 }
 
 func (t *typedSchema) rowTypes(s *Source, n *naming.Names) {
-	fmt.Fprintf(t, "\"A row of %s.\"\ntype %s {\n  \"The key's text; the key of several columns as a JSON array.\"\n  _key: ID!\n",
+	t.add("\"A row of %s.\"\ntype %s {\n  \"The key's text; the key of several columns as a JSON array.\"\n  _key: ID!\n",
 		s.Name, n.Row)
 	for i := range s.Schema.Columns {
 		c := &s.Schema.Columns[i]
-		fmt.Fprintf(t, "  %s: %s", c.Field, t.columnType(c))
+		t.add("  %s: %s", c.Field, t.columnType(c))
 		if !c.Nullable || s.Schema.IsKey(i) {
-			t.WriteByte('!')
+			t.add("!")
 		}
-		t.WriteByte('\n')
+		t.add("\n")
 	}
-	t.WriteString("}\n")
-	fmt.Fprintf(t, updateSDL, s.Name, n.Update, n.Row)
-	fmt.Fprintf(t, changesSDL, s.Name, n.ChangesFrame, n.Update)
+	t.add("}\n")
+	t.add(updateSDL, s.Name, n.Update, n.Row)
+	t.add(changesSDL, s.Name, n.ChangesFrame, n.Update)
 }
 
 func (t *typedSchema) inputTypes(s *Source, n *naming.Names) {
-	fmt.Fprintf(t, "\"A condition on rows of %s: all its parts must hold.\"\ninput %s {\n", s.Name, n.Expression)
+	t.add("\"A condition on rows of %s: all its parts must hold.\"\ninput %s {\n", s.Name, n.Expression)
 	for i := range s.Schema.Columns {
 		c := &s.Schema.Columns[i]
 		typ := t.columnType(c)
@@ -177,14 +179,14 @@ func (t *typedSchema) inputTypes(s *Source, n *naming.Names) {
 			typ = "String"
 		}
 		t.scalars[typ] = true
-		fmt.Fprintf(t, "  %s: %s\n", c.Field, naming.Comparison(typ))
+		t.add("  %s: %s\n", c.Field, naming.Comparison(typ))
 	}
-	fmt.Fprintf(t, "  _and: [%[1]s!]\n  _or: [%[1]s!]\n  _not: %[1]s\n}\n", n.Expression)
-	fmt.Fprintf(t, "\"An order of rows of %s.\"\ninput %s {\n", s.Name, n.OrderByType)
+	t.add("  _and: [%[1]s!]\n  _or: [%[1]s!]\n  _not: %[1]s\n}\n", n.Expression)
+	t.add("\"An order of rows of %s.\"\ninput %s {\n", s.Name, n.OrderByType)
 	for _, c := range s.Schema.Columns {
-		fmt.Fprintf(t, "  %s: OrderBy\n", c.Field)
+		t.add("  %s: OrderBy\n", c.Field)
 	}
-	t.WriteString("}\n")
+	t.add("}\n")
 }
 
 // columnType returns the GraphQL type of a column, and notes that it is used.

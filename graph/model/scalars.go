@@ -1,6 +1,9 @@
 package model
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // Encoded is JSON text that a compiled encoder wrote. It is the result of
 // every core field that returns typed rows, so that the generated code passes
@@ -27,8 +30,4 @@ func (e *Exact) UnmarshalGQL(v any) error {
 // MarshalGQL writes null: the type never stands in an output.
 func (e Exact) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, "null") }
 
-type modelError string
-
-func (e modelError) Error() string { return string(e) }
-
-const errNotInput = modelError("Encoded is an output type")
+var errNotInput = errors.New("Encoded is an output type")
