@@ -1,0 +1,296 @@
+package mzsim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/tycostream/tycostream/internal/mzsim/eval"
+	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
+	"github.com/tycostream/tycostream/internal/mzsim/store"
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+// event is one row of a subscription's output.
+type event struct {
+	time     uint64
+	progress bool
+	diff     int64  // without envelope
+	state    string // with one
+	row      relation.Row
+	keyOnly  bool // value columns are NULL
+}
+
+// subscription is a running SUBSCRIBE.
+//
+//	start ──▶ progress A ──▶ snapshot at A, once A is readable ──▶ batches ──▶ done
+type subscription struct {
+	s       *session
+	plan    *subscribePlan
+	in      input
+	copying bool
+
+	asOf     uint64
+	upTo     uint64 // exclusive; MaxTime: none
+	bounded  bool
+	frontier uint64 // everything before has been sent
+	first    bool   // nothing has been sent yet
+	snapped  bool
+	done     bool
+}
+
+// subscribe starts a subscription: AS OF is chosen and checked now.
+func (s *session) subscribe(plan *subscribePlan, params []eval.Cell, copying bool) (*subscription, error) {
+	if err := s.sim.faults.next(AtSubscribe); err != nil {
+		return nil, err
+	}
+	if err := s.checkCluster(); err != nil {
+		return nil, err
+	}
+	sub := &subscription{s: s, plan: plan, in: plan.input(params), copying: copying, upTo: store.MaxTime, first: true}
+	f, err := sub.in.frontier(copying)
+	if err != nil {
+		return nil, err
+	}
+	if plan.spec.UpTo != nil {
+		if sub.upTo, err = s.timeOf(plan.spec.UpTo, params); err != nil {
+			return nil, err
+		}
+		sub.bounded = true
+	}
+	if err := sub.chooseTime(f, params); err != nil {
+		return nil, err
+	}
+	if sub.bounded && sub.asOf > sub.upTo {
+		return nil, errorf("22000", "subscription lower bound (`AS OF`) is greater than its upper bound (`UP TO`): %d > %d", sub.asOf, sub.upTo)
+	}
+	if sub.bounded && sub.asOf == sub.upTo {
+		s.notice("NOTICE", "00000", fmt.Sprintf("subscribe as of %d (inclusive) up to the same bound %d (exclusive) is guaranteed to be empty", sub.asOf, sub.upTo), "")
+		sub.done = true
+	}
+	sub.frontier = sub.asOf
+	if !sub.in.constant() {
+		sub.in.hold(sub.asOf)
+	}
+	return sub, nil
+}
+
+func (sub *subscription) chooseTime(f store.Frontier, params []eval.Cell) error {
+	latest := max(f.Upper-1, f.Since)
+	spec := sub.plan.spec
+	if spec.AsOf != nil {
+		at, err := sub.s.timeOf(spec.AsOf, params)
+		if err != nil {
+			return err
+		}
+		switch {
+		case sub.in.constant():
+			latest = store.MaxTime
+		case spec.AtLeast:
+			latest = max(at, f.Since)
+		case at < f.Since:
+			return errCompacted(sub.s.sim.opts.Era, at, f.Since, sub.in.name())
+		default:
+			latest = at
+		}
+	}
+	if sub.in.constant() {
+		latest = store.MaxTime
+		if !sub.bounded {
+			sub.upTo = store.MaxTime
+		}
+	}
+	sub.asOf = latest
+	return nil
+}
+
+func (s *session) checkCluster() error {
+	name := s.settings.get("cluster")
+	replicas, ok := s.sim.opts.Clusters[name]
+	switch {
+	case !ok:
+		return errorf("XX000", "unknown cluster '%s'", name)
+	case replicas == 0:
+		return ErrNoReplicas(name)
+	}
+	return nil
+}
+
+func (sub *subscription) close() { sub.in.close() }
+
+// poll returns what there is to send now, possibly nothing. After the last
+// event done is set.
+func (sub *subscription) poll() ([]event, error) {
+	if sub.done {
+		return nil, nil
+	}
+	var out []event
+	if sub.first {
+		sub.first = false
+		if sub.plan.spec.Progress {
+			out = append(out, event{time: sub.asOf, progress: true})
+		}
+	}
+	f, err := sub.in.frontier(sub.copying)
+	if err != nil {
+		return out, err
+	}
+	if !f.Ready {
+		return out, nil
+	}
+	if sub.in.constant() {
+		return sub.all(out)
+	}
+	upper := min(f.Upper, sub.upTo)
+	if upper <= sub.frontier || sub.asOf == store.MaxTime {
+		return out, nil
+	}
+	if out, err = sub.batch(out, upper); err != nil {
+		return out, err
+	}
+	sub.frontier = upper
+	sub.in.hold(upper - 1)
+	if upper == sub.upTo && sub.bounded {
+		sub.done = true // without a progress row at UP TO
+	} else if sub.plan.spec.Progress {
+		out = append(out, event{time: upper, progress: true})
+	}
+	return out, nil
+}
+
+// all sends a constant input and ends.
+func (sub *subscription) all(out []event) ([]event, error) {
+	sub.done = true
+	if !sub.plan.spec.Snapshot || sub.bounded && sub.upTo < store.MaxTime {
+		return out, nil
+	}
+	rows, err := sub.in.snapshot(store.MaxTime)
+	if err != nil {
+		return out, err
+	}
+	return sub.emit(out, store.MaxTime, rows), nil
+}
+
+// batch sends the snapshot, if it is due, and the updates before upper.
+func (sub *subscription) batch(out []event, upper uint64) ([]event, error) {
+	from := sub.frontier
+	if !sub.snapped {
+		rows, err := sub.in.snapshot(sub.asOf)
+		if err != nil {
+			return out, err
+		}
+		if err := sub.tooLarge(rows); err != nil {
+			return out, err
+		}
+		if sub.plan.spec.Snapshot {
+			out = sub.emit(out, sub.asOf, rows)
+		}
+		sub.snapped = true
+		from = sub.asOf + 1
+	}
+	ups, err := sub.in.updates(from, upper)
+	if err != nil {
+		return out, err
+	}
+	if limit := sub.s.sim.opts.MaxBacklog; limit > 0 {
+		size := int64(0)
+		for _, u := range ups {
+			size += int64(len(u.Row))
+		}
+		if size > limit {
+			return out, ErrFellBehind(size, limit)
+		}
+	}
+	for i := 0; i < len(ups); {
+		at := ups[i].Time
+		var rows []store.Counted
+		for ; i < len(ups) && ups[i].Time == at; i++ {
+			rows = append(rows, store.Counted{Row: ups[i].Row, N: ups[i].Diff})
+		}
+		out = sub.emit(out, at, rows)
+	}
+	return out, nil
+}
+
+func (sub *subscription) tooLarge(rows []store.Counted) error {
+	limit := sub.s.sim.opts.MaxResultSize
+	if limit == 0 {
+		return nil
+	}
+	size := int64(0)
+	for _, r := range rows {
+		size += int64(len(r.Row))
+	}
+	if size > limit {
+		return ErrResultSize(fmt.Sprintf("%.1f MiB", float64(limit)/(1<<20)))
+	}
+	return nil
+}
+
+// sortLimit is up to how many rows a timestamp is sorted before it is
+// shuffled, so that its order depends on the seed alone.
+const sortLimit = 100_000
+
+// emit sends the rows of one time in the envelope's form and order.
+func (sub *subscription) emit(out []event, at uint64, rows []store.Counted) []event {
+	if sub.plan.spec.Envelope == sqlparse.EnvelopeUpsert {
+		return sub.upsert(out, at, rows)
+	}
+	if len(rows) <= sortLimit {
+		slices.SortFunc(rows, func(a, b store.Counted) int { return strings.Compare(string(a.Row), string(b.Row)) })
+	}
+	rnd := rand.New(rand.NewPCG(sub.s.sim.opts.Seed, at)) //nolint:gosec // repeatable on purpose
+	rnd.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	for _, r := range rows {
+		out = append(out, event{time: at, diff: r.N, row: r.Row})
+	}
+	return out
+}
+
+// upsert makes one event of each key, by ascending key.
+func (sub *subscription) upsert(out []event, at uint64, rows []store.Counted) []event {
+	slices.SortFunc(rows, func(a, b store.Counted) int {
+		if c := sub.compareKeys(a.Row, b.Row); c != 0 {
+			return c
+		}
+		return int(max(min(a.N, 1), -1) - max(min(b.N, 1), -1)) // negatives first
+	})
+	for i := 0; i < len(rows); {
+		j := i + 1
+		for j < len(rows) && sub.compareKeys(rows[i].Row, rows[j].Row) == 0 {
+			j++
+		}
+		e := event{time: at, state: "key_violation", row: rows[i].Row, keyOnly: true}
+		switch group := rows[i:j]; {
+		case len(group) == 1 && group[0].N == 1:
+			e.state, e.keyOnly = "upsert", false
+		case len(group) == 1 && group[0].N == -1:
+			e.state = "delete"
+		case len(group) == 2 && group[0].N == -1 && group[1].N == 1:
+			e.state, e.keyOnly, e.row = "upsert", false, group[1].Row
+		}
+		out = append(out, e)
+		i = j
+	}
+	return out
+}
+
+func (sub *subscription) compareKeys(a, b relation.Row) int {
+	for _, k := range sub.plan.key {
+		x, okx := a.Cell(k)
+		y, oky := b.Cell(k)
+		switch {
+		case !okx && !oky:
+			continue
+		case !okx:
+			return 1
+		case !oky:
+			return -1
+		}
+		if c := sub.plan.cols[k].Type.Compare(x, y); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
