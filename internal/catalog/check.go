@@ -27,10 +27,20 @@ func (d *Database) Check(ctx context.Context, f *schemafile.File) (*Report, erro
 	if err := d.checkServer(ctx, r, f); err != nil {
 		return nil, err
 	}
+	var tables []string
 	for _, def := range f.Sources {
 		c := &sourceCheck{Database: d, report: r, file: f, def: def}
 		if err := c.run(ctx); err != nil {
 			return nil, fmt.Errorf("check source %s: %w", def.Name, err)
+		}
+		if c.rel != nil && d.Engine == backend.Postgres {
+			parts := strings.SplitN(fromClause(def, c.rel), ".", 2) // without the database, which regclass does not take
+			tables = append(tables, parts[len(parts)-1])
+		}
+	}
+	if len(tables) > 0 {
+		if err := d.checkPublication(ctx, r, f, tables); err != nil {
+			return nil, err
 		}
 	}
 	r.Mistakes.Sort()

@@ -33,8 +33,9 @@ type Database struct {
 	Backend source.Backend
 	Queries Querier
 
-	User    string // for the statements that messages propose
-	Cluster string // Materialize: where the gateway's subscriptions run; empty: the role's own
+	User        string // for the statements that messages propose
+	Publication string // PostgreSQL: the one to follow
+	Cluster     string // Materialize: where the gateway's subscriptions run; empty: the role's own
 
 	conn *pgconn.PgConn
 }
@@ -67,7 +68,7 @@ func Connect(ctx context.Context, c *config.Config, dial Dial, log *slog.Logger)
 	}
 	return &Database{
 		Engine: engine, Backend: follow, Queries: session{conn},
-		User: c.Database.User, Cluster: c.Database.Cluster, conn: conn,
+		User: c.Database.User, Cluster: c.Database.Cluster, Publication: c.Postgres.Publication, conn: conn,
 	}, nil
 }
 

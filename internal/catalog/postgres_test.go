@@ -152,10 +152,16 @@ func check(t *testing.T, db *catalog.Database, text string) *catalog.Report {
 	return report
 }
 
+// role creates a role unless an earlier test of this server did.
+func role(t *testing.T, d *testpg.Database, name, options string) {
+	t.Helper()
+	d.Exec(t, "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '"+name+"') THEN CREATE ROLE "+name+" "+options+"; END IF; END $$")
+}
+
 func TestCheckPostgres(t *testing.T) {
 	d := pool.Database(t)
 	d.Exec(t, tables)
-	d.Exec(t, "CREATE ROLE nobody LOGIN")
+	role(t, d, "nobody", "LOGIN")
 	d.Exec(t, "GRANT SELECT ON positions TO nobody")
 	good := "sources:\n  trades:\n    primary_key: id\n    columns: {id: Integer, price: Decimal}\n  positions: {primary_key: [desk, instrument]}\n"
 
@@ -190,11 +196,37 @@ sources:
 	t.Run("without rights", func(t *testing.T) {
 		r := check(t, open(t, d.URLAs("nobody")), good)
 		got := r.Mistakes.Error()
-		if len(r.Mistakes) != 2 || !strings.Contains(got, `the role may not replicate: run ALTER ROLE "nobody" REPLICATION`) ||
-			!strings.Contains(got, "GRANT SELECT") {
+		if len(r.Mistakes) != 3 || !strings.Contains(got, `the role may not replicate: run ALTER ROLE "nobody" REPLICATION`) ||
+			!strings.Contains(got, "GRANT SELECT") || !strings.Contains(got, `there is no publication tycostream, and the role nobody may not create it: `+
+			`run as the tables' owner CREATE PUBLICATION "tycostream" FOR TABLE "public"."positions" WITH`) {
 			t.Errorf("%s", got)
 		}
 	})
+}
+
+func TestCheckPublication(t *testing.T) {
+	d := pool.Database(t)
+	d.Exec(t, tables)
+	role(t, d, "follower", "LOGIN REPLICATION")
+	d.Exec(t, "GRANT SELECT ON positions, trades TO follower")
+	text := "sources:\n  trades: {primary_key: id}\n  positions: {primary_key: [desk, instrument]}\n"
+	db := open(t, d.URLAs("follower"))
+
+	d.Exec(t, "CREATE PUBLICATION tycostream FOR TABLE trades")
+	want := `schema.yaml: the publication lacks tables, and the role follower may not add them: ` +
+		`run as their owner ALTER PUBLICATION "tycostream" ADD TABLE "public"."positions"`
+	if got := check(t, db, text).Mistakes.Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	d.Exec(t, `ALTER PUBLICATION "tycostream" ADD TABLE "public"."positions"`)
+	if r := check(t, db, text); len(r.Mistakes) > 0 {
+		t.Errorf("%s", r.Mistakes.Error())
+	}
+	d.Exec(t, "DROP PUBLICATION tycostream")
+	d.Exec(t, "CREATE PUBLICATION tycostream FOR ALL TABLES")
+	if r := check(t, db, text); len(r.Mistakes) > 0 {
+		t.Errorf("%s", r.Mistakes.Error())
+	}
 }
 
 func TestUnreachable(t *testing.T) {
