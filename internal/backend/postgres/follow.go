@@ -234,6 +234,9 @@ func (f *follow) dropSlot(ctx context.Context) error {
 	return classify("drop the replication slot", err)
 }
 
+// slotPatience is how long a slot may take before the log says why.
+const slotPatience = 5 * time.Second
+
 // createSlot waits as long as the server does: until every transaction that
 // writes now has ended. Meanwhile the other connection shows that the server
 // is still there.
@@ -247,10 +250,15 @@ func (f *follow) createSlot(
 	wg.Go(func() {
 		beat := time.NewTicker(f.b.opts.Heartbeat)
 		defer beat.Stop()
+		patience := time.NewTimer(slotPatience)
+		defer patience.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
+			case <-patience.C:
+				f.b.log.Warn("the snapshot waits for transactions that were open before it: end them if they are forgotten (see pg_stat_activity)")
+				continue
 			case <-beat.C:
 			}
 			// Not ctx: canceling a statement would cost the connection.

@@ -1,0 +1,341 @@
+package postgres
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/source"
+)
+
+// Messages as a PostgreSQL 15 sent them; table pnl(id int primary key, book
+// text, pv numeric(12,2), big text).
+const (
+	vectorRelation  = "52 00004000 7075626c696300 706e6c00 64 0004 01 696400 00000017 ffffffff 00 626f6f6b00 00000019 ffffffff 00 707600 000006a4 000c0006 00 62696700 00000019 ffffffff"
+	vectorInsert    = "49 00004000 4e 0004 74 00000001 31 74 00000001 78 74 00000004 312e3530 6e"
+	vectorUpdate    = "55 00004000 4e 0004 74 00000001 31 74 00000001 78 74 00000004 322e3030 6e"
+	vectorKeyUpdate = "55 00004000 4b 0004 74 00000001 32 6e 6e 6e 4e 0004 74 00000001 39 74 00000001 79 74 00000005 2d332e3030 74 00000001 7a"
+	vectorDelete    = "44 00004000 4b 0004 74 00000001 39 6e 6e 6e"
+	vectorUnchanged = "55 00004000 4e 0004 74 00000001 31 74 00000001 78 74 00000004 372e3030 75"
+	vectorTruncate  = "54 00000001 00 00004000"
+	vectorBegin     = "42 0000000001534ca0 0002a5f0c1b2d3e4 000002dc"
+	vectorCommit    = "43 00 0000000001534ca0 0000000001534cd0 0002a5f0c1b2d3e4"
+)
+
+func unhex(tb testing.TB, text string) []byte {
+	tb.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func TestDecodeVectors(t *testing.T) {
+	r, err := decodeRelation(unhex(t, vectorRelation)[1:])
+	want := relationMessage{
+		oid: 0x4000, schema: "public", name: "pnl", identity: 'd',
+		columns: []relationColumn{{true, "id", 23}, {false, "book", 25}, {false, "pv", 1700}, {false, "big", 25}},
+	}
+	if err != nil || !reflect.DeepEqual(r, want) {
+		t.Fatalf("relation %+v, %v", r, err)
+	}
+	b, err := decodeBegin(unhex(t, vectorBegin)[1:])
+	if err != nil || b.lsn != 0x1534ca0 || b.wall != 0x2a5f0c1b2d3e4+pgEpoch {
+		t.Fatalf("begin %+v, %v", b, err)
+	}
+	c, err := decodeCommit(unhex(t, vectorCommit)[1:])
+	if err != nil || c.lsn != 0x1534ca0 || c.end != 0x1534cd0 {
+		t.Fatalf("commit %+v, %v", c, err)
+	}
+	oids, err := decodeTruncate(unhex(t, vectorTruncate)[1:])
+	if err != nil || !reflect.DeepEqual(oids, []uint32{0x4000}) {
+		t.Fatalf("truncate %v, %v", oids, err)
+	}
+	var m rowMessage
+	for _, v := range []struct{ name, text, old, new string }{
+		{"insert", vectorInsert, "", "1 x 1.50 n"},
+		{"update", vectorUpdate, "", "1 x 2.00 n"},
+		{"key update", vectorKeyUpdate, "K: 2 n n n", "9 y -3.00 z"},
+		{"delete", vectorDelete, "K: 9 n n n", ""},
+		{"unchanged", vectorUnchanged, "", "1 x 7.00 u"},
+	} {
+		data := unhex(t, v.text)
+		if err := m.decode(data[0], data[1:]); err != nil {
+			t.Fatalf("%s: %v", v.name, err)
+		}
+		old := show(m.old)
+		if m.oldKind != 0 {
+			old = string(m.oldKind) + ": " + old
+		}
+		if m.oid != 0x4000 || old != v.old || show(m.new) != v.new {
+			t.Errorf("%s: old %q, new %q", v.name, old, show(m.new))
+		}
+	}
+}
+
+func show(tuple []field) string {
+	cells := make([]string, len(tuple))
+	for i, f := range tuple {
+		if cells[i] = string(f.text); f.kind != fieldText {
+			cells[i] = string(f.kind)
+		}
+	}
+	return strings.Join(cells, " ")
+}
+
+// Every message cut short, and every one with a byte changed, is an error or
+// another message, never a panic.
+func TestDecodeDamaged(t *testing.T) {
+	for _, v := range []string{vectorRelation, vectorInsert, vectorUpdate, vectorKeyUpdate, vectorDelete, vectorUnchanged, vectorTruncate, vectorBegin, vectorCommit} {
+		whole := unhex(t, v)
+		for n := 1; n < len(whole); n++ {
+			if err := decodeAny(whole[:n]); !errors.Is(err, errMessage) {
+				t.Fatalf("%x cut at %d: %v", whole, n, err)
+			}
+		}
+	}
+}
+
+func decodeAny(data []byte) (err error) {
+	var m rowMessage
+	switch data[0] {
+	case msgBegin:
+		_, err = decodeBegin(data[1:])
+	case msgCommit:
+		_, err = decodeCommit(data[1:])
+	case msgRelation:
+		_, err = decodeRelation(data[1:])
+	case msgTruncate:
+		_, err = decodeTruncate(data[1:])
+	case msgInsert, msgUpdate, msgDelete:
+		err = m.decode(data[0], data[1:])
+	}
+	return err
+}
+
+// FuzzStream feeds messages to a stream with one target: whatever they are, it
+// must not panic, and every change that it hands over fits the schema.
+func FuzzStream(f *testing.F) {
+	framed := func(texts ...string) []byte {
+		var out []byte
+		for _, text := range texts {
+			m := unhex(f, text)
+			out = append(binary.BigEndian.AppendUint16(out, uint16(len(m))), m...) //nolint:gosec // short
+		}
+		return out
+	}
+	f.Add(framed(vectorBegin, vectorRelation, vectorInsert, vectorUpdate, vectorUnchanged, vectorKeyUpdate, vectorDelete, vectorCommit))
+	f.Add(framed(vectorBegin, vectorRelation, vectorInsert, vectorTruncate, vectorInsert, vectorCommit))
+	f.Add(framed(vectorRelation, vectorBegin, vectorDelete, vectorBegin, vectorCommit))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		sink := &checkingSink{t: t}
+		tg := &target{Target: source.Target{Def: &source.Definition{Name: "pnl", Key: []string{"id"}}, Sink: sink}, table: pnlTable()}
+		if err := tg.open(); err != nil {
+			t.Fatal(err)
+		}
+		fo := &follow{b: &Backend{}, targets: []*target{tg}, start: 1}
+		s := newStream(fo, newWatch(fo))
+		for len(data) >= 2 {
+			n := min(int(binary.BigEndian.Uint16(data)), len(data)-2)
+			message := append([]byte("w........................"), data[2:2+n]...)
+			data = data[2+n:]
+			if s.copyData(message) != nil || s.handOver() != nil {
+				return
+			}
+		}
+	})
+}
+
+func pnlTable() *table {
+	t := &table{server: &server{}, oid: 0x4000, schema: "public", name: "pnl", kind: 'r', ident: 'd'}
+	for _, c := range []struct {
+		name string
+		typ  uint32
+		kind relation.Kind
+	}{{"id", 23, relation.Integer}, {"book", 25, relation.String}, {"pv", 1700, relation.Decimal}, {"big", 25, relation.String}} {
+		t.columns = append(t.columns, column{CatalogColumn: source.CatalogColumn{Name: c.name, Kind: c.kind}, typ: c.typ, large: true})
+	}
+	return t
+}
+
+type checkingSink struct {
+	t      *testing.T
+	schema *relation.Schema
+}
+
+func (s *checkingSink) Open(rel *source.Relation) (*relation.Schema, []int, error) {
+	schema, layout, _, err := (&source.Definition{Name: "pnl", Key: []string{"id"}}).Resolve(rel)
+	s.schema = schema
+	return schema, layout, err
+}
+func (s *checkingSink) Snapshot([]relation.Row) error      { return nil }
+func (s *checkingSink) Live(relation.Frontier, bool) error { return nil }
+func (s *checkingSink) Fail(error)                         {}
+func (s *checkingSink) Apply(batches []relation.Batch, _ relation.Frontier) error {
+	for _, b := range batches {
+		for i := range b.Changes {
+			if rowOf(&b.Changes[i]).Len() != len(s.schema.Columns) {
+				s.t.Fatalf("change %+v", b.Changes[i])
+			}
+		}
+	}
+	return nil
+}
+
+func TestParseName(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want relationName
+		bad  bool
+	}{
+		{text: "pnl", want: relationName{name: "pnl"}},
+		{text: "public.pnl", want: relationName{schema: "public", name: "pnl"}},
+		{text: "shop.public.pnl", want: relationName{"shop", "public", "pnl"}},
+		{text: `"a.b"."c""d"`, want: relationName{schema: "a.b", name: `c"d`}},
+		{text: `public."P"`, want: relationName{schema: "public", name: "P"}},
+		{text: "Mixed", want: relationName{name: "Mixed"}},
+		{text: "", bad: true},
+		{text: "a.", bad: true},
+		{text: ".a", bad: true},
+		{text: `"a`, bad: true},
+		{text: `"a"b`, bad: true},
+		{text: "a.b.c.d", bad: true},
+		{text: `""`, bad: true},
+	} {
+		got, err := parseName(c.text)
+		if (err != nil) != c.bad || got != c.want {
+			t.Errorf("%q: %+v, %v", c.text, got, err)
+		}
+	}
+}
+
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		code, message string
+		want          source.Class
+	}{
+		{"42501", "", source.Config},
+		{"28P01", "", source.Config},
+		{"28000", "", source.Config},
+		{"3D000", "", source.Config},
+		{"53400", "", source.Config},
+		{"42P01", "", source.Slow},
+		{"42703", "", source.Slow},
+		{"57P01", "", source.Retry},
+		{"57P03", "", source.Retry},
+		{"53300", "", source.Retry},
+		{"40001", "", source.Retry},
+		{"08006", "", source.Retry},
+		{"55006", "", source.Retry},
+		{"55P03", "", source.Retry},
+		{"42704", "", source.Compacted},
+		{"58P01", "", source.Compacted},
+		{"55000", "can no longer get changes from replication slot", source.Compacted},
+		{"55000", "logical decoding requires wal_level >= logical", source.Config},
+		{"XX000", "", source.Slow},
+		{"", "", source.Slow},
+	} {
+		err := classify("step", fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: c.code, Message: c.message, Detail: "d", Hint: "h"}))
+		e, ok := errors.AsType[*source.Error](err)
+		if !ok || e.Class != c.want || !strings.Contains(err.Error(), "step") {
+			t.Errorf("%s %s: %v, class %d", c.code, c.message, err, e.Class)
+		}
+		if again := classify("other", err); again != err { //nolint:errorlint // the very same is meant
+			t.Errorf("classified twice: %v", again)
+		}
+	}
+	if classify("step", nil) != nil {
+		t.Error("an error out of nothing")
+	}
+}
+
+func TestClock(t *testing.T) {
+	const second = 1_000_000
+	type step struct {
+		do   string
+		m    mark
+		want int64
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"a mark counts once it is passed", []step{
+			{"mark", mark{100, 1 * second}, 0},
+			{"mark", mark{200, 2 * second}, 0},
+			{"passed", mark{150, 0}, 1 * second},
+			{"alive", mark{200, 9 * second}, 2 * second},
+		}},
+		{"a keep-alive's time alone proves nothing", []step{
+			{"mark", mark{500, 1 * second}, 0}, {"alive", mark{100, 5 * second}, 0}, {"alive", mark{200, 6 * second}, 0},
+		}},
+		{"the same position twice, some time apart", []step{
+			{"alive", mark{100, 5 * second}, 0},
+			{"alive", mark{100, 5*second + 10}, 0},
+			{"alive", mark{100, 6 * second}, 5 * second},
+			{"alive", mark{100, 7 * second}, 6 * second},
+		}},
+		{"data in between", []step{{"alive", mark{100, 5 * second}, 0}, {"data", mark{}, 0}, {"alive", mark{100, 6 * second}, 0}}},
+		{"an idle log", []step{{"mark", mark{100, 1 * second}, 0}, {"mark", mark{100, 2 * second}, 0}, {"alive", mark{100, 3 * second}, 2 * second}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var k clock
+			for i, s := range c.steps {
+				switch s.do {
+				case "mark":
+					k.mark(s.m)
+				case "passed":
+					k.passed(s.m.lsn)
+				case "alive":
+					k.alive(s.m)
+				case "data":
+					k.data()
+				}
+				if k.wall != s.want {
+					t.Fatalf("step %d: wall %d instead of %d", i, k.wall, s.want)
+				}
+			}
+		})
+	}
+	var k clock
+	for i := range uint64(marksMax + 10) {
+		k.mark(mark{i, int64(i)}) //nolint:gosec // small
+	}
+	if len(k.marks) > marksMax {
+		t.Fatalf("%d marks", len(k.marks))
+	}
+}
+
+func TestPendingKeepsOneChangeForEachKey(t *testing.T) {
+	schema := &relation.Schema{Columns: []relation.Column{{Name: "id"}, {Name: "v"}}, Key: []int{0}}
+	for _, keys := range []int{2, 50} {
+		p := pending{schema: schema}
+		for round := range 3 {
+			for k := range keys {
+				p.put(relation.Texts(fmt.Sprint(k), fmt.Sprint(round)))
+			}
+		}
+		p.remove(relation.Texts("1", "other"), true) // not the row that stands
+		p.remove(relation.Texts("0", "2"), true)
+		if _, live, known := p.current(relation.Texts("0", "")); live || !known {
+			t.Fatal("a removed row is live")
+		}
+		if row, live, _ := p.current(relation.Texts("1", "")); !live || row.Text(1) != "2" {
+			t.Fatalf("row %q", row)
+		}
+		if _, _, known := p.current(relation.Texts("99", "")); known {
+			t.Fatal("a row that was never touched is known")
+		}
+		if got := p.take(); len(got) != keys || len(p.changes) != 0 {
+			t.Fatalf("%d changes for %d keys", len(got), keys)
+		}
+	}
+}
