@@ -32,6 +32,8 @@ type Recorder struct {
 	frontier relation.Frontier
 	history  []Step
 	failed   error
+	refuse   error
+	forgot   bool
 	lives    int
 	resumes  int
 }
@@ -55,10 +57,31 @@ func (r *Recorder) Target() source.Target {
 	defer r.mu.Unlock()
 	r.opened, r.isLive, r.staged, r.failed = false, false, nil, nil
 	t := source.Target{Def: r.Def, Sink: r}
-	if r.lives > 0 {
+	if r.lives > 0 && !r.forgot {
 		t.Resume = source.Position{Identity: r.rel.Identity, Frontier: r.frontier}
 	}
 	return t
+}
+
+// Forget makes the next Target take a snapshot.
+func (r *Recorder) Forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgot = true
+}
+
+// Refuse makes Live return err.
+func (r *Recorder) Refuse(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = err
+}
+
+// next returns a channel that is closed when something happens.
+func (r *Recorder) next() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
 }
 
 func (r *Recorder) notifyLocked() {
@@ -104,7 +127,10 @@ func (r *Recorder) Live(f relation.Frontier, resumed bool) error {
 	if !r.opened || r.isLive {
 		return errors.New("live before open or twice")
 	}
-	r.isLive = true
+	if r.refuse != nil {
+		return r.refuse
+	}
+	r.isLive, r.forgot = true, false
 	r.lives++
 	if resumed {
 		if len(r.staged) > 0 || f != r.frontier {
@@ -290,9 +316,7 @@ func (r *Recorder) Wait(t testing.TB, what string, cond func() bool) {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
-		r.mu.Lock()
-		changed := r.changed
-		r.mu.Unlock()
+		changed := r.next()
 		if cond() {
 			return
 		}
