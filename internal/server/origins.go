@@ -125,8 +125,12 @@ func (o *Origins) allows(origin, own string) bool {
 // sameHost compares with the Host header. The scheme does not count: a proxy
 // may have taken the encryption off.
 func sameHost(scheme, host, port, own string) bool {
-	_, ownHost, ownPort, err := splitOrigin(scheme + "://" + own)
-	return err == nil && ownHost == host && ownPort == port
+	own = strings.ToLower(own)
+	if port != "" {
+		return own == net.JoinHostPort(host, port)
+	}
+	bare := strings.TrimSuffix(net.JoinHostPort(host, ""), ":")
+	return own == bare || own == net.JoinHostPort(host, defaultPort(scheme))
 }
 
 func isLoopback(host string) bool {

@@ -118,6 +118,7 @@ func TestCORS(t *testing.T) {
 func FuzzOrigin(f *testing.F) {
 	f.Add("https://app.example.com", "gw:4000")
 	f.Add("http://[::1]:3000", "x")
+	f.Add("A://0", "0#")
 	f.Fuzz(func(t *testing.T, origin, host string) {
 		o, _ := server.ParseOrigins([]string{"https://*.example.com"})
 		r := &http.Request{Header: http.Header{"Origin": {origin}}, Host: host}
