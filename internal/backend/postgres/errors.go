@@ -39,6 +39,9 @@ func classify(step string, err error) error {
 		if _, bad := errors.AsType[*pgconn.ParseConfigError](err); bad {
 			return &source.Error{Class: source.Config, Text: "the database settings are wrong", Err: err}
 		}
+		if errors.Is(err, source.ErrMalformed) {
+			return &source.Error{Class: source.Retry, Text: "the database sent what cannot be read", Err: fmt.Errorf("%s: %w", step, err)}
+		}
 		return &source.Error{Class: source.Retry, Text: "the connection to the database is lost", Err: fmt.Errorf("%s: %w", step, err)}
 	}
 	class, text := verdict(pg)

@@ -3,8 +3,9 @@ package postgres
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
+
+	"github.com/tycostream/tycostream/internal/source"
 )
 
 // The decoder reads version 1 of the pgoutput protocol. It is our own because
@@ -12,7 +13,7 @@ import (
 // no message, however damaged, makes it panic.
 
 // errMessage is the cause of every decoding error.
-var errMessage = errors.New("malformed replication message")
+var errMessage = fmt.Errorf("replication message: %w", source.ErrMalformed)
 
 // Message types of pgoutput.
 const (

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tycostream/tycostream/internal/copytext"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/source"
 )
 
 // copyTables copies every table that is not resumed, in one transaction that
@@ -148,7 +149,7 @@ func (c *copier) take(data []byte) error {
 }
 
 func (c *copier) garbled(err error) error {
-	return classify("copy", fmt.Errorf("rows of %s: %w", c.t.table.title(), err))
+	return classify("copy", fmt.Errorf("rows of %s: %w: %w", c.t.table.title(), source.ErrMalformed, err))
 }
 
 func (c *copier) flush() error {

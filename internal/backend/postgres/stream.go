@@ -134,7 +134,7 @@ func (s *stream) look(ctx context.Context) error {
 		s.heard, s.some = s.now, false
 	}
 	if s.now.Sub(s.heard) > s.f.b.opts.Silence {
-		return mistake(source.Retry, "the database has been silent for %v", s.f.b.opts.Silence)
+		return &source.Error{Class: source.Retry, Text: "the database is silent", Err: fmt.Errorf("%w: for %v", source.ErrStalled, s.f.b.opts.Silence)}
 	}
 	if s.now.Sub(s.quiet) >= s.f.b.opts.Heartbeat/4 {
 		s.tellAll()
