@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net/url"
 	"time"
 )
 
@@ -60,7 +61,8 @@ type Postgres struct {
 	PollInterval time.Duration `koanf:"poll_interval"`
 }
 
-// Limits bound what one client can ask for. 0 means no limit.
+// Limits bound what one client can ask for. A setting of 0 means no limit and
+// stands here as -1.
 type Limits struct {
 	DocumentBytes int `koanf:"document_bytes"`
 	Depth         int `koanf:"depth"`
@@ -75,8 +77,21 @@ type Limits struct {
 // Secrets returns the texts that must never be printed.
 func (c *Config) Secrets() []string {
 	secrets := []string{c.AdminSecret}
-	if c.Database.Password != c.Database.User { // else the default, which is a word of the database's
-		secrets = append(secrets, c.Database.Password)
+	switch p := c.Database.Password; p {
+	case "materialize", "postgres", c.Database.User: // no secrets, but words that logs are full of
+	default:
+		secrets = append(secrets, p, url.QueryEscape(p), url.PathEscape(p))
 	}
 	return secrets
+}
+
+// unlimited turns zeros into -1.
+func (l *Limits) unlimited() {
+	for _, p := range []*int{
+		&l.DocumentBytes, &l.Depth, &l.Fields, &l.Operations, &l.FilterSize, &l.QueryRows, &l.Connections, &l.MessageBytes,
+	} {
+		if *p == 0 {
+			*p = -1
+		}
+	}
 }

@@ -27,6 +27,9 @@ type Database struct {
 // ConnString returns the connection URL, password included: never log it.
 func (d *Database) ConnString() string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(d.User, d.Password), Path: "/" + d.Name}
+	if d.Password == "" { // leaves room for a password file
+		u.User = url.User(d.User)
+	}
 	q := url.Values{}
 	if d.URL != "" {
 		if given, err := url.Parse(d.URL); err == nil {
@@ -61,6 +64,9 @@ func (l *loader) resolveDatabase(r *Result) {
 		password, _ := u.User.Password()
 		l.beat("database.host", &d.Host, firstOf(u.Hostname(), q.Get("host")))
 		l.beat("database.user", &d.User, firstOf(u.User.Username(), q.Get("user")))
+		if l.origins["database.password"].File == "default" {
+			d.Password = "" // the default belongs to the default user
+		}
 		l.beat("database.password", &d.Password, firstOf(password, q.Get("password")))
 		l.beat("database.name", &d.Name, firstOf(strings.TrimPrefix(u.Path, "/"), q.Get("dbname")))
 		l.beat("database.sslmode", &d.SSLMode, q.Get("sslmode"))

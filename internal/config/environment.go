@@ -34,6 +34,9 @@ func readEnvironment(environ []string, dotenv string, warnings *mistake.List) (*
 	if dotenv == "" {
 		return e, nil
 	}
+	if info, err := os.Stat(dotenv); err == nil && info.IsDir() {
+		return e, nil // other tools keep such a directory
+	}
 	text, err := os.ReadFile(dotenv)
 	if os.IsNotExist(err) {
 		return e, nil

@@ -200,6 +200,7 @@ func (l *loader) result() (*Result, error) {
 	if err := typed.Unmarshal("", r.Config); err != nil {
 		return nil, fmt.Errorf("decode settings: %w", err)
 	}
+	r.Config.Limits.unlimited()
 	l.resolveDatabase(r)
 	l.crossCheck(r.Config)
 	if err := l.mistakes.Err(); err != nil {

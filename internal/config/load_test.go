@@ -311,6 +311,35 @@ func TestDemoIgnoresTheRest(t *testing.T) {
 	}
 }
 
+func TestZeroMeansNoLimit(t *testing.T) {
+	c := world{file: "limits: {depth: 0, query_rows: 0}\n"}.mustLoad(t).Config
+	if c.Limits.Depth != -1 || c.Limits.QueryRows != -1 || c.Limits.Fields != 1000 {
+		t.Errorf("%+v", c.Limits)
+	}
+}
+
+func TestDotenvDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, ".env"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(config.Input{Dir: dir}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecretTexts(t *testing.T) {
+	for want, env := range map[string][]string{
+		"":                                   nil,
+		"an admin|p%x/y|p%25x%2Fy|p%25x%2Fy": {"ADMIN_SECRET=an admin", "DATABASE_PASSWORD=p%x/y"},
+		"s3":                                 {"ADMIN_SECRET=s3", "DATABASE_PASSWORD=joe", "DATABASE_USER=joe"},
+	} {
+		if got := strings.Join(world{env: env}.mustLoad(t).Config.Secrets(), "|"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{
 		"0": 0, "512": 512, "64KiB": 65536, "1MB": 1_000_000, "2 GiB": 2 << 30, "3k": 3072, "7b": 7,

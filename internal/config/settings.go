@@ -281,13 +281,13 @@ func logging() []Setting {
 
 func limits() []Setting {
 	return []Setting{
-		{Key: "document_bytes", Kind: Size, Default: "256KiB", Help: "Length of a GraphQL document."},
+		{Key: "document_bytes", Kind: Size, Default: "256KiB", Help: "Length of a GraphQL document; like every limit, 0 means none."},
 		{Key: "depth", Kind: Integer, Default: "32", Help: "Depth of a GraphQL document, of its selections and of its filters."},
 		{Key: "fields", Kind: Integer, Default: "1000", Help: "Fields in a GraphQL document, fragments spread."},
 		{Key: "operations", Kind: Integer, Default: "100", Help: "Operations at the same time on one connection."},
 		{Key: "filter_size", Kind: Integer, Default: "20000", Help: "Operators, names and values in the filters of one operation."},
 		{Key: "query_rows", Kind: Integer, Default: "100000", Help: "Rows in the answer of one query."},
 		{Key: "connections", Kind: Integer, Default: "10000", Help: "Client connections at the same time."},
-		{Key: "message_bytes", Kind: Size, Default: "1MiB", Min: 1 << 10, Help: "Length of one message or request body from a client."},
+		{Key: "message_bytes", Kind: Size, Default: "1MiB", Help: "Length of one message or request body from a client."},
 	}
 }
