@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tycostream/tycostream"
 	"github.com/tycostream/tycostream/internal/config"
+	"github.com/tycostream/tycostream/internal/config/schemafile"
 )
 
 // demoOptions shape the world of a demo.
@@ -42,7 +44,11 @@ It ignores schema.yaml, .env and the DATABASE_* variables, and listens on
 		if err != nil {
 			return err
 		}
-		return p.launch(cmd.Context(), settings, nil, &o)
+		schema, err := schemafile.Parse("schema.yaml (built in)", tycostream.Schema, schemafile.Options{Linger: settings.Config.Linger})
+		if err != nil {
+			return err
+		}
+		return p.launch(cmd.Context(), settings, schema, &o)
 	}
 	return cmd
 }

@@ -13,8 +13,8 @@ import (
 // launchOptions are what the gateway runs with.
 type launchOptions struct {
 	Config *config.Config
-	Schema *schemafile.File // nil for a demo
-	Demo   *demoOptions     // nil to serve
+	Schema *schemafile.File
+	Demo   *demoOptions // nil to serve
 	Build  telemetry.Build
 	Log    *slog.Logger
 }

@@ -59,10 +59,8 @@ func (p *program) launch(ctx context.Context, settings *config.Result, schema *s
 	for _, w := range settings.Warnings {
 		log.Warn("setting", "warning", w)
 	}
-	if schema != nil {
-		for _, w := range schema.Warnings {
-			log.Warn("schema file", "warning", w.String())
-		}
+	for _, w := range schema.Warnings {
+		log.Warn("schema file", "warning", w.String())
 	}
 	err := run(ctx, launchOptions{Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log})
 	if errors.Is(err, syscall.EADDRINUSE) {

@@ -177,8 +177,8 @@ func (p *parser) life(def *source.Definition, nodes, keys map[string]*yaml.Node)
 
 func (p *parser) readKey(def *source.Definition, key, n *yaml.Node) {
 	if n == nil {
-		p.wrong(key, "source %q has no primary_key: name the column or columns that identify a row; "+
-			"\"tycostream introspect --source %s\" proposes some", def.Name, def.Name)
+		p.wrong(key, "source %q has no primary_key: name the column or columns that identify a row "+
+			"(\"tycostream introspect --source %s\" proposes some), or narrow it with query to rows that have some", def.Name, def.Name)
 		return
 	}
 	items := []*yaml.Node{n}
