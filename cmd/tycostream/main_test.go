@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tycostream/tycostream/internal/testpg"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
@@ -24,8 +26,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pool.Run(m))
 }
+
+var pool testpg.Pool
 
 // outcome is what a process left behind.
 type outcome struct {
@@ -90,6 +94,7 @@ func TestExitCodes(t *testing.T) {
 		stderr string
 	}{
 		{name: "version", args: []string{"version"}, stdout: "tycostream "},
+		{name: "version as a flag", args: []string{"--version"}, stdout: "tycostream "},
 		{name: "version as JSON", args: []string{"version", "--json"}, stdout: `{"version":"`},
 		{name: "help", args: []string{"--help"}, stdout: "tycostream demo "},
 		{name: "check", files: good, args: []string{"check"}, stdout: "./schema.yaml: no mistakes, 1 source(s); --connect compares with the database\n"},
@@ -204,4 +209,41 @@ func TestSchemaOfTheRepository(t *testing.T) {
 	if o.code != 0 || o.stderr != "" {
 		t.Errorf("%d %s", o.code, o.stderr)
 	}
+}
+
+// TestFromCatalogToSchema walks the way of somebody with a database: look,
+// choose, check, print.
+func TestFromCatalogToSchema(t *testing.T) {
+	d := pool.Database(t)
+	d.Exec(t, "CREATE TABLE trades (id int PRIMARY KEY, side text, price numeric)")
+	d.Exec(t, "INSERT INTO trades VALUES (1, 'buy', 1.5), (2, 'sell', 1.5)")
+	env := []string{"DATABASE_URL=" + d.URL()}
+	dir := t.TempDir()
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(dir, "schema.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step := func(code int, args ...string) outcome {
+		t.Helper()
+		o := execute(t, dir, env, args...)
+		if o.code != code {
+			t.Fatalf("%v: exit code %d\n%s\n%s", args, o.code, o.stdout, o.stderr)
+		}
+		return o
+	}
+
+	undecided := step(0, "introspect").stdout
+	write(undecided)
+	compare(t, "stderr", step(1, "check").stderr, `./schema.yaml:4:18: choose the primary_key of source "trades"`)
+
+	write(step(0, "introspect", "--source=trades", "--key=id", "--enum=side=buy,sell", "--column=trades.side=side").stdout)
+	compare(t, "stdout", step(0, "check", "--connect").stdout, "trades: 2 rows, the key is unique\n./schema.yaml fits the postgres at 127.0.0.1:")
+	compare(t, "stdout", step(0, "schema").stdout, "type TradesUpdate {")
+
+	write("sources: {trades: {primary_key: id}}")
+	compare(t, "stdout", step(0, "schema").stdout, "price: ")
+
+	write("sources: {trades: {primary_key: id, columns: {id: Integer, prize: Decimal}}}")
+	compare(t, "stderr", step(1, "check", "--connect").stderr, `./schema.yaml:1:37: source trades: column "prize" (line 1) does not exist`)
 }

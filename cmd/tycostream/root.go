@@ -29,6 +29,8 @@ func (p *program) root() *cobra.Command {
 	root.Use = "tycostream"
 	root.Short = "A live GraphQL API over a streaming database"
 	root.Long = about
+	root.Version = p.build.String()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.AddCommand(
 		p.serveCommand(), p.demoCommand(), p.introspectCommand(), p.checkCommand(),
