@@ -2,11 +2,12 @@ package mzsim
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/pgval"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
+	"github.com/tycostream/tycostream/internal/mzsim/wire"
 )
 
 // maxFetchTimeout bounds FETCH ... WITH (timeout = ...).
@@ -14,10 +15,10 @@ const maxFetchTimeout = 24 * time.Hour
 
 func (s *session) declare(st *sqlparse.Declare, p *portal) error {
 	if !s.tx.block() {
-		return errorf("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+		return pgerr.Errorf("25P01", "DECLARE CURSOR can only be used in transaction blocks")
 	}
 	if s.cursors[st.Name] != nil {
-		return errorf("42P03", "cursor \"%s\" already exists", st.Name)
+		return pgerr.Errorf("42P03", "cursor \"%s\" already exists", st.Name)
 	}
 	inner := *p.prep
 	inner.stmt = st.Stmt
@@ -38,7 +39,7 @@ func (s *session) closeCursor(st *sqlparse.Close) error {
 	}
 	c := s.cursors[st.Name]
 	if c == nil {
-		return errorf("34000", "cursor \"%s\" does not exist", st.Name)
+		return pgerr.Errorf("34000", "cursor \"%s\" does not exist", st.Name)
 	}
 	c.close()
 	delete(s.cursors, st.Name)
@@ -55,11 +56,11 @@ func timeout(st *sqlparse.Fetch) (*time.Duration, error) {
 	d, err := pgval.ParseDuration(*st.Timeout)
 	switch {
 	case err != nil:
-		return nil, errorf("22023", "invalid TIMEOUT: %s", err)
+		return nil, pgerr.Errorf("22023", "invalid TIMEOUT: %s", err)
 	case d < 0:
-		return nil, errorf("XX000", "invalid TIMEOUT: cannot convert negative interval to duration")
+		return nil, pgerr.Errorf("XX000", "invalid TIMEOUT: cannot convert negative interval to duration")
 	case d > maxFetchTimeout:
-		return nil, errorf("XX000", "timeout out of range: %s", *st.Timeout)
+		return nil, pgerr.Errorf("XX000", "timeout out of range: %s", *st.Timeout)
 	}
 	return &d, nil
 }
@@ -68,10 +69,10 @@ func timeout(st *sqlparse.Fetch) (*time.Duration, error) {
 func (s *session) fetch(st *sqlparse.Fetch, p *portal, limit int) error {
 	c := s.cursors[st.Name]
 	if c == nil {
-		return errorf("34000", "cursor \"%s\" does not exist", st.Name)
+		return pgerr.Errorf("34000", "cursor \"%s\" does not exist", st.Name)
 	}
 	if limit > 0 && (st.Count < 0 || int64(limit) < st.Count) {
-		return errorf("0A000", "Execute with a row limit below the FETCH count is not supported")
+		return pgerr.Errorf("0A000", "Execute with a row limit below the FETCH count is not supported")
 	}
 	wait, err := timeout(st)
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *session) fetch(st *sqlparse.Fetch, p *portal, limit int) error {
 		return err
 	}
 	if p.describe {
-		s.send(rowDescription(c.prep.cols, p.formats))
+		s.send(wire.RowDescription(c.prep.cols, p.formats))
 	}
 	if c.sub != nil {
 		s.streaming.Store(true)
@@ -92,7 +93,7 @@ func (s *session) fetch(st *sqlparse.Fetch, p *portal, limit int) error {
 		return err
 	}
 	for range n {
-		m, err := dataRow(c.prep.cols, p.formats, c.queue[0])
+		m, err := wire.DataRow(c.prep.cols, p.formats, c.queue[0])
 		if err != nil {
 			return err
 		}
@@ -142,12 +143,4 @@ func (s *session) collect(c *portal, count int64, limit *time.Duration) (int, er
 			return 0, err
 		}
 	}
-}
-
-// shown quotes a name for messages and SHOW CREATE.
-func shown(parts ...string) string {
-	for i, p := range parts {
-		parts[i] = `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
-	}
-	return strings.Join(parts, ".")
 }

@@ -5,8 +5,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/pgval"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
+	"github.com/tycostream/tycostream/internal/mzsim/wire"
 )
 
 // extended answers one message of the extended protocol. After an error
@@ -22,8 +24,8 @@ func (s *session) extended(m pgproto3.FrontendMessage) error {
 	if errors.Is(err, errGone) {
 		return err
 	}
-	e := asError(err, "")
-	if e.fatal() {
+	e := pgerr.From(err, "")
+	if e.Fatal() {
 		return e
 	}
 	s.fail(e)
@@ -78,11 +80,11 @@ func (s *session) step(m pgproto3.FrontendMessage) error {
 
 func (s *session) parse(m *pgproto3.Parse) error {
 	if m.Name != "" && s.prepared[m.Name] != nil {
-		return errorf("42P05", "prepared statement \"%s\" already exists", m.Name)
+		return pgerr.Errorf("42P05", "prepared statement \"%s\" already exists", m.Name)
 	}
 	stmts, err := sqlparse.Parse(m.Query)
 	if err != nil {
-		return asError(err, m.Query)
+		return pgerr.From(err, m.Query)
 	}
 	var stmt sqlparse.Statement
 	switch len(stmts) {
@@ -90,7 +92,7 @@ func (s *session) parse(m *pgproto3.Parse) error {
 	case 1:
 		stmt = stmts[0]
 	default:
-		return errorf("42601", "cannot insert multiple commands into a prepared statement")
+		return pgerr.Errorf("42601", "cannot insert multiple commands into a prepared statement")
 	}
 	declared := make([]*pgval.Type, len(m.ParameterOIDs))
 	for i, oid := range m.ParameterOIDs {
@@ -115,15 +117,15 @@ func (s *session) parse(m *pgproto3.Parse) error {
 func (s *session) bind(m *pgproto3.Bind) error {
 	prep := s.prepared[m.PreparedStatement]
 	if prep == nil {
-		return errorf("26000", "prepared statement \"%s\" does not exist", m.PreparedStatement)
+		return pgerr.Errorf("26000", "prepared statement \"%s\" does not exist", m.PreparedStatement)
 	}
-	params, err := decodeParams(m, prep.params)
+	params, err := wire.DecodeParams(m, prep.params)
 	if err != nil {
 		return err
 	}
 	if old := s.portals[m.DestinationPortal]; old != nil {
 		if m.DestinationPortal != "" {
-			return errorf("42P03", "portal \"%s\" already exists", m.DestinationPortal)
+			return pgerr.Errorf("42P03", "portal \"%s\" already exists", m.DestinationPortal)
 		}
 		old.close()
 	}
@@ -137,7 +139,7 @@ func (s *session) describe(m *pgproto3.Describe) error {
 	var formats []int16
 	if m.ObjectType == 'S' {
 		if prep = s.prepared[m.Name]; prep == nil {
-			return errorf("26000", "prepared statement \"%s\" does not exist", m.Name)
+			return pgerr.Errorf("26000", "prepared statement \"%s\" does not exist", m.Name)
 		}
 		d := &pgproto3.ParameterDescription{ParameterOIDs: make([]uint32, len(prep.params))}
 		for i, t := range prep.params {
@@ -147,14 +149,14 @@ func (s *session) describe(m *pgproto3.Describe) error {
 	} else {
 		p := s.portals[m.Name]
 		if p == nil {
-			return errorf("34000", "portal \"%s\" does not exist", m.Name)
+			return pgerr.Errorf("34000", "portal \"%s\" does not exist", m.Name)
 		}
 		prep, formats = p.prep, p.formats
 	}
 	if prep.cols == nil {
 		s.send(&pgproto3.NoData{})
 	} else {
-		s.send(rowDescription(prep.cols, formats))
+		s.send(wire.RowDescription(prep.cols, formats))
 	}
 	return nil
 }
@@ -162,7 +164,7 @@ func (s *session) describe(m *pgproto3.Describe) error {
 func (s *session) execute(m *pgproto3.Execute) error {
 	p := s.portals[m.Portal]
 	if p == nil {
-		return errorf("34000", "portal \"%s\" does not exist", m.Portal)
+		return pgerr.Errorf("34000", "portal \"%s\" does not exist", m.Portal)
 	}
 	if p.prep.stmt != nil {
 		if err := s.permitted(p.prep.stmt); err != nil {

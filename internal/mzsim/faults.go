@@ -9,8 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/mzsim/catalog"
 	"github.com/tycostream/tycostream/internal/mzsim/eval"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/pgval"
+	"github.com/tycostream/tycostream/internal/mzsim/subscribe"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -165,7 +168,7 @@ func (f *Faults) Up() {
 // Restart is Down and Up in one: every connection dies, new ones find the same
 // data.
 func (f *Faults) Restart() {
-	f.Down(ErrUnavailable())
+	f.Down(pgerr.Unavailable())
 	f.Up()
 }
 
@@ -201,9 +204,9 @@ func (f *Faults) DuplicateKey(name string, key ...string) (uint64, relation.Row,
 			if !ok {
 				continue
 			}
-			copied := toEval(rows[0])
+			copied := catalog.ToEval(rows[0])
 			copied[n] = eval.Of(text)
-			row := fromEval(new(relation.Builder), copied)
+			row := catalog.FromEval(new(relation.Builder), copied)
 			ts, err := f.sim.Write(new(Tx).Add(name, row, 1))
 			return ts, row, err
 		}
@@ -284,7 +287,7 @@ func (f *Faults) portion(n int, streaming bool) (size int, pause time.Duration, 
 }
 
 // row returns the fault that strikes event i of a batch, if one does.
-func (f *Faults) row(events []event, i int) *rowFault {
+func (f *Faults) row(events []subscribe.Event, i int) *rowFault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.rowFault
@@ -296,15 +299,15 @@ func (f *Faults) row(events []event, i int) *rowFault {
 		r.skip--
 		return nil
 	}
-	data := !e.progress
+	data := !e.Progress
 	last := i == len(events)-1
 	switch r.place {
 	case MidTimestamp:
-		if !data || last || events[i+1].progress || events[i+1].time != e.time {
+		if !data || last || events[i+1].Progress || events[i+1].Time != e.Time {
 			return nil
 		}
 	case BeforeProgress:
-		if !data || !last && !events[i+1].progress {
+		if !data || !last && !events[i+1].Progress {
 			return nil
 		}
 	case AfterProgress:
@@ -322,8 +325,8 @@ func (f *Faults) row(events []event, i int) *rowFault {
 }
 
 // breakRow sends an event with a fault.
-func (s *session) breakRow(sub *subscription, e event, r *rowFault) error {
-	msg := sub.plan.appendEvent(nil, e)
+func (s *session) breakRow(sub *subscribe.Subscription, e subscribe.Event, r *rowFault) error {
+	msg := sub.Plan().AppendEvent(nil, e)
 	if r.garble != 0 {
 		s.out = append(s.out, s.sim.faults.spoil(r.garble, msg)...)
 		return s.flush()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/store"
 	"github.com/tycostream/tycostream/internal/mzsim/world"
 )
@@ -17,6 +18,8 @@ type (
 	ObjectOptions = store.Options
 	// Tx is a set of updates for one time.
 	Tx = store.Tx
+	// Error is an ErrorResponse; package pgerr makes those that matter.
+	Error = pgerr.Error
 	// WorldOptions configure the world of instruments and trades.
 	WorldOptions = world.Options
 )
@@ -32,16 +35,6 @@ const (
 	AuthNone      AuthMethod = iota
 	AuthCleartext            // password in the clear
 	AuthSCRAM                // SCRAM-SHA-256
-)
-
-// Era chooses among the texts that Materialize used over time.
-type Era uint8
-
-// The eras of the "dropped" and "compacted" errors.
-const (
-	EraNewest Era = iota // 42704 "relation 'd.s.t' was dropped"
-	EraMiddle            // 42704 for COPY only, else "query could not complete because relation ..."
-	EraOld               // "subscribe has been terminated because underlying relation ..."
 )
 
 // Options configure a Sim. The zero value is a server without login that
@@ -67,7 +60,7 @@ type Options struct {
 	// Version is what mz_version() says.
 	Version string
 	// Era chooses the texts of some errors.
-	Era Era
+	Era pgerr.Era
 	// MaxResultSize bounds a snapshot in bytes; zero: no bound.
 	MaxResultSize int64
 	// MaxBacklog is the number of bytes that a subscription may fall behind

@@ -7,6 +7,8 @@ import (
 
 	"github.com/tycostream/tycostream/internal/mzsim/eval"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
+	"github.com/tycostream/tycostream/internal/mzsim/subscribe"
+	"github.com/tycostream/tycostream/internal/mzsim/wire"
 )
 
 // portal is a statement with its parameters, and how far it has run. A
@@ -19,7 +21,7 @@ type portal struct {
 	describe bool // send a RowDescription (simple protocol)
 
 	started bool
-	sub     *subscription
+	sub     *subscribe.Subscription
 	queue   []eval.Row // computed and not yet sent
 	ended   bool       // nothing follows the queue
 	sent    int
@@ -32,7 +34,7 @@ func newPortal(s *session, prep *prepared, params []eval.Cell, formats []int16) 
 
 func (p *portal) close() {
 	if p.sub != nil {
-		p.sub.close()
+		p.sub.Close()
 	}
 	p.ended, p.queue = true, nil
 }
@@ -46,13 +48,22 @@ func (p *portal) start(copying bool) error {
 	s := p.s
 	if p.prep.sub != nil {
 		kind := readSubscribe
-		if p.prep.sub.spec.AsOf != nil {
+		if p.prep.sub.Pinned() {
 			kind = readPinned
 		}
 		if err := s.tx.reading(kind); err != nil {
 			return err
 		}
-		sub, err := s.subscribe(p.prep.sub, p.params, copying)
+		if err := s.sim.faults.next(AtSubscribe); err != nil {
+			return err
+		}
+		if err := s.view.CheckCluster(); err != nil {
+			return err
+		}
+		sub, notice, err := p.prep.sub.Start(s.sim.subscribing(), p.params, copying)
+		if notice != "" {
+			s.notice("NOTICE", "00000", notice, "")
+		}
 		p.sub = sub
 		return err
 	}
@@ -75,11 +86,11 @@ func (p *portal) fill() error {
 	if p.pending != nil {
 		return p.pending
 	}
-	events, err := p.sub.poll()
+	events, err := p.sub.Poll()
 	for _, e := range events {
-		p.queue = append(p.queue, p.prep.sub.cells(e))
+		p.queue = append(p.queue, p.prep.sub.Cells(e))
 	}
-	p.ended = p.sub.done
+	p.ended = p.sub.Done()
 	if err != nil && len(events) > 0 {
 		p.pending = err
 		return nil
@@ -93,7 +104,7 @@ func (s *session) rows(p *portal, limit int) error {
 		return err
 	}
 	if p.describe {
-		s.send(rowDescription(p.prep.cols, p.formats))
+		s.send(wire.RowDescription(p.prep.cols, p.formats))
 		p.describe = false
 	}
 	if p.sub != nil {
@@ -138,7 +149,7 @@ func (s *session) rows(p *portal, limit int) error {
 }
 
 func (s *session) copyHint() string {
-	if s.settings.get("application_name") == "psql" {
+	if s.view.Settings.Get("application_name") == "psql" {
 		return "Wrap your SUBSCRIBE statement in a COPY command: COPY (SUBSCRIBE ...) TO STDOUT"
 	}
 	return ""
@@ -147,7 +158,7 @@ func (s *session) copyHint() string {
 // sendRow sends the first row of the queue.
 func (s *session) sendRow(p *portal) error {
 	cols := p.prep.cols
-	m, err := dataRow(cols, p.formats, p.queue[0])
+	m, err := wire.DataRow(cols, p.formats, p.queue[0])
 	if err != nil {
 		return err
 	}
@@ -164,7 +175,7 @@ func (s *session) copyOut(st *sqlparse.Copy, p *portal) error {
 	}
 	width := 0
 	if p.sub != nil {
-		width = len(p.prep.sub.output())
+		width = len(p.prep.sub.Output())
 	} else {
 		width = len(p.prep.query.Columns)
 	}
@@ -176,9 +187,9 @@ func (s *session) copyOut(st *sqlparse.Copy, p *portal) error {
 		n, err = s.stream(p.sub, csv)
 	} else {
 		for _, row := range p.queue {
-			line := appendLine
+			line := wire.AppendLine
 			if csv {
-				line = appendCSV
+				line = wire.AppendCSV
 			}
 			s.send(&pgproto3.CopyData{Data: line(nil, row)})
 			n++
@@ -198,7 +209,7 @@ func (s *session) copyOut(st *sqlparse.Copy, p *portal) error {
 // stream sends a subscription as CopyData until it ends. The CopyOutResponse
 // before it is not flushed on its own: a client that asks for no progress may
 // wait for it as long as for the first row.
-func (s *session) stream(sub *subscription, csv bool) (int, error) {
+func (s *session) stream(sub *subscribe.Subscription, csv bool) (int, error) {
 	s.streaming.Store(true)
 	defer s.streaming.Store(false)
 	n := 0
@@ -207,7 +218,7 @@ func (s *session) stream(sub *subscription, csv bool) (int, error) {
 		if err := s.kicked(); err != nil {
 			return n, err
 		}
-		events, err := sub.poll()
+		events, err := sub.Poll()
 		for i, e := range events {
 			n++
 			if fault := s.sim.faults.row(events, i); fault != nil {
@@ -217,9 +228,9 @@ func (s *session) stream(sub *subscription, csv bool) (int, error) {
 				continue
 			}
 			if csv {
-				s.send(&pgproto3.CopyData{Data: appendCSV(nil, sub.plan.cells(e))})
+				s.send(&pgproto3.CopyData{Data: wire.AppendCSV(nil, sub.Plan().Cells(e))})
 			} else {
-				s.out = sub.plan.appendEvent(s.out, e)
+				s.out = sub.Plan().AppendEvent(s.out, e)
 			}
 			if err := s.flushSome(); err != nil {
 				return n, err
@@ -228,7 +239,7 @@ func (s *session) stream(sub *subscription, csv bool) (int, error) {
 		if err != nil {
 			return n, err
 		}
-		if sub.done {
+		if sub.Done() {
 			return n, nil
 		}
 		if len(events) > 0 {

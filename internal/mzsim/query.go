@@ -6,6 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
+	"github.com/tycostream/tycostream/internal/mzsim/settings"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
 )
 
@@ -22,7 +24,7 @@ func (s *session) handle(m pgproto3.FrontendMessage) error {
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
 		return nil // left over from a COPY that failed
 	}
-	return fatalf("08P01", "unexpected message")
+	return pgerr.Fatalf("08P01", "unexpected message")
 }
 
 // simple answers a Query message.
@@ -41,8 +43,8 @@ func (s *session) simple(sql string) error {
 		}
 	}
 	if err != nil {
-		e := asError(err, sql)
-		if e.fatal() {
+		e := pgerr.From(err, sql)
+		if e.Fatal() {
 			return e
 		}
 		s.fail(e)
@@ -52,7 +54,7 @@ func (s *session) simple(sql string) error {
 
 // fail reports an error and spoils the transaction.
 func (s *session) fail(e *Error) {
-	s.send(e.response())
+	s.send(e.Response())
 	s.streaming.Store(false)
 	if s.tx.open {
 		s.tx.failed = true
@@ -63,7 +65,7 @@ func (s *session) fail(e *Error) {
 func (s *session) forgetKicks() {
 	select {
 	case e := <-s.kicks:
-		if e.fatal() {
+		if e.Fatal() {
 			s.inject(e)
 		}
 	default:
@@ -89,7 +91,7 @@ func (s *session) statements(sql string) error {
 			return err
 		}
 		if len(prep.params) > 0 {
-			return errorf("42P02", "there is no parameter $1")
+			return pgerr.Errorf("42P02", "there is no parameter $1")
 		}
 		p := newPortal(s, prep, nil, nil)
 		p.describe = true
@@ -109,7 +111,7 @@ func (s *session) permitted(stmt sqlparse.Statement) error {
 		return nil
 	}
 	if s.tx.failed {
-		return errorf("25P02", "current transaction is aborted, commands ignored until end of transaction block")
+		return pgerr.Errorf("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 	}
 	return nil
 }
@@ -133,7 +135,7 @@ func (s *session) run(p *portal, limit int) error {
 		return s.closeCursor(st)
 	case *sqlparse.Discard:
 		if st.What == "all" {
-			s.settings.resetAll()
+			s.view.Settings.ResetAll()
 			clear(s.prepared)
 		}
 		s.complete("DISCARD " + strings.ToUpper(st.What))
@@ -157,7 +159,7 @@ func (s *session) deallocate(st *sqlparse.Deallocate) error {
 		return nil
 	}
 	if s.prepared[st.Name] == nil {
-		return errorf("26000", "prepared statement \"%s\" does not exist", st.Name)
+		return pgerr.Errorf("26000", "prepared statement \"%s\" does not exist", st.Name)
 	}
 	delete(s.prepared, st.Name)
 	s.complete("DEALLOCATE")
@@ -168,31 +170,31 @@ func (s *session) set(st *sqlparse.Set) error {
 	name := strings.ToLower(st.Name)
 	if st.Value == nil {
 		if name == "all" {
-			s.settings.resetAll()
+			s.view.Settings.ResetAll()
 			s.complete("RESET")
 			return nil
 		}
-		if err := s.settings.reset(name); err != nil {
+		if err := s.view.Settings.Reset(name); err != nil {
 			return err
 		}
 		s.complete("RESET")
 		return nil
 	}
 	if name == "cluster" && s.tx.open {
-		return errorf("25001", "SET cluster cannot be called in an active transaction")
+		return pgerr.Errorf("25001", "SET cluster cannot be called in an active transaction")
 	}
-	if err := s.settings.set(name, *st.Value); err != nil {
+	if err := s.view.Settings.Set(name, *st.Value); err != nil {
 		return err
 	}
 	if _, ok := s.sim.opts.Clusters[*st.Value]; name == "cluster" && !ok {
 		s.notice("NOTICE", "MZ007", "cluster \""+*st.Value+"\" does not exist", "")
 	}
-	if name == "database" && !s.sim.hasDatabase(*st.Value) {
+	if name == "database" && !s.view.HasDatabase(*st.Value) {
 		s.notice("NOTICE", "MZ006", "database \""+*st.Value+"\" does not exist", "")
 	}
-	for _, r := range reported() {
+	for _, r := range settings.Reported() {
 		if strings.EqualFold(r, name) {
-			s.send(&pgproto3.ParameterStatus{Name: r, Value: s.settings.get(name)})
+			s.send(&pgproto3.ParameterStatus{Name: r, Value: s.view.Settings.Get(name)})
 		}
 	}
 	s.complete("SET")

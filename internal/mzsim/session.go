@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/tycostream/tycostream/internal/mzsim/catalog"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 )
 
 // maxMessage is the largest message that a client may send.
@@ -36,7 +39,7 @@ type session struct {
 	streaming atomic.Bool   // a subscription runs
 
 	user     string
-	settings settings
+	view     *catalog.View
 	tx       transaction
 	prepared map[string]*prepared
 	portals  map[string]*portal
@@ -92,7 +95,7 @@ func (s *session) serve() {
 				return
 			}
 		case <-s.gone:
-			if e, ok := errors.AsType[*Error](s.kicked()); ok && e.fatal() {
+			if e, ok := errors.AsType[*Error](s.kicked()); ok && e.Fatal() {
 				s.farewell(e)
 			} else {
 				s.farewell(errGone)
@@ -112,7 +115,7 @@ func (s *session) farewell(err error) {
 	}
 	e, ok := errors.AsType[*Error](err)
 	if ok {
-		s.send(e.response())
+		s.send(e.Response())
 		_ = s.flush()
 	}
 	s.sim.opts.Logger.Debug("session ends", "pid", s.pid, "error", err)
@@ -125,7 +128,7 @@ func (s *session) read() {
 		m, err := s.be.Receive()
 		if err != nil {
 			if e, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
-				s.inject(fatalf("08P01", "message of %d bytes is over the limit of %d", e.ActualBodyLen, e.MaxExpectedBodyLen))
+				s.inject(pgerr.Fatalf("08P01", "message of %d bytes is over the limit of %d", e.ActualBodyLen, e.MaxExpectedBodyLen))
 			}
 			return
 		}
@@ -243,7 +246,7 @@ func (s *session) ready() error {
 }
 
 func (s *session) notice(severity, code, text, hint string) {
-	if !s.settings.shows(severity) {
+	if !s.view.Settings.Shows(severity) {
 		return
 	}
 	s.send(&pgproto3.NoticeResponse{Severity: severity, Code: code, Message: text, Hint: hint})

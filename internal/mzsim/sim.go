@@ -7,8 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/mzsim/catalog"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/pipe"
 	"github.com/tycostream/tycostream/internal/mzsim/store"
+	"github.com/tycostream/tycostream/internal/mzsim/subscribe"
 	"github.com/tycostream/tycostream/internal/mzsim/world"
 )
 
@@ -185,7 +188,7 @@ func (s *Sim) eachSession(f func(*session)) {
 // cancel asks a session to give up its statement, if secret is that session's.
 func (s *Sim) cancel(pid uint32, secret string) bool {
 	ses := s.session(pid)
-	return ses != nil && ses.secret == secret && ses.inject(errCanceled())
+	return ses != nil && ses.secret == secret && ses.inject(pgerr.Canceled())
 }
 
 func (s *Sim) session(pid uint32) *session {
@@ -209,4 +212,25 @@ func (s *Sim) Close() {
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
+}
+
+// server is what the catalog says about the server.
+func (s *Sim) server() *catalog.Server {
+	return &catalog.Server{
+		Version: s.opts.Version, Clusters: s.opts.Clusters,
+		Sessions: func() (list []catalog.Session) {
+			s.eachSession(func(o *session) {
+				list = append(list, catalog.Session{PID: o.pid, Streaming: o.streaming.Load()})
+			})
+			return list
+		},
+		Cancel: func(pid uint32) bool {
+			target := s.session(pid)
+			return target != nil && target.inject(pgerr.Canceled())
+		},
+	}
+}
+
+func (s *Sim) subscribing() subscribe.Options {
+	return subscribe.Options{Seed: s.opts.Seed, MaxResultSize: s.opts.MaxResultSize, MaxBacklog: s.opts.MaxBacklog}
 }

@@ -6,6 +6,10 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/tycostream/tycostream/internal/mzsim/catalog"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
+	"github.com/tycostream/tycostream/internal/mzsim/settings"
 )
 
 // startup takes a connection to its first ReadyForQuery.
@@ -55,10 +59,10 @@ func (s *session) negotiate(secure bool) error {
 
 func (s *session) login(m *pgproto3.StartupMessage, secure bool) error {
 	if m.ProtocolVersion != pgproto3.ProtocolVersion30 {
-		return fatalf("08004", "server does not support the client's requested protocol version")
+		return pgerr.Fatalf("08004", "server does not support the client's requested protocol version")
 	}
 	if s.sim.opts.RequireTLS && !secure {
-		return ErrTLSRequired()
+		return pgerr.TLSRequired()
 	}
 	if err := s.sim.faults.next(AtConnect); err != nil {
 		return err
@@ -66,27 +70,29 @@ func (s *session) login(m *pgproto3.StartupMessage, secure bool) error {
 	s.user = m.Parameters["user"]
 	switch s.user {
 	case "":
-		return fatalf("28000", "no PostgreSQL user name specified in startup packet")
+		return pgerr.Fatalf("28000", "no PostgreSQL user name specified in startup packet")
 	case "mz_system", "mz_support":
-		return fatalf("42501", "unauthorized login to user '%s'", s.user)
+		return pgerr.Fatalf("42501", "unauthorized login to user '%s'", s.user)
 	}
 	if limit, n := s.sim.opts.MaxConnections, s.sim.Sessions(); limit > 0 && n > limit {
-		return ErrTooMany(limit, n-1)
+		return pgerr.TooMany(limit, n-1)
 	}
 	if err := s.authenticate(); err != nil {
 		return err
 	}
 	s.send(&pgproto3.AuthenticationOk{})
-	s.settings = newSettings()
+	s.view = &catalog.View{
+		Store: s.sim.Store, Server: s.sim.server(), Settings: settings.New(), User: s.user, PID: s.pid, Era: s.sim.opts.Era,
+	}
 	problems := s.startupSettings(m.Parameters)
-	for _, name := range reported() {
-		s.send(&pgproto3.ParameterStatus{Name: name, Value: s.settings.get(strings.ToLower(name))})
+	for _, name := range settings.Reported() {
+		s.send(&pgproto3.ParameterStatus{Name: name, Value: s.view.Settings.Get(strings.ToLower(name))})
 	}
 	s.send(&pgproto3.BackendKeyData{ProcessID: s.pid, SecretKey: []byte(s.secret)})
 	for _, p := range problems {
 		s.notice("NOTICE", "00000", p, "")
 	}
-	if s.settings.get("welcome_message") == "on" {
+	if s.view.Settings.Get("welcome_message") == "on" {
 		s.notice("NOTICE", "00000", s.welcome(), "")
 	}
 	return s.ready()
@@ -94,7 +100,7 @@ func (s *session) login(m *pgproto3.StartupMessage, secure bool) error {
 
 func (s *session) welcome() string {
 	return fmt.Sprintf("connected to the Materialize stand-in of tycostream\n  User: %s\n  Cluster: %s\n  Database: %s\n  Session ID: %d\n",
-		s.user, s.settings.get("cluster"), s.settings.get("database"), s.pid)
+		s.user, s.view.Settings.Get("cluster"), s.view.Settings.Get("database"), s.pid)
 }
 
 // startupSettings applies the parameters of the startup message and returns
@@ -102,7 +108,7 @@ func (s *session) welcome() string {
 func (s *session) startupSettings(params map[string]string) []string {
 	var problems []string
 	set := func(name, value string) {
-		if err := s.settings.set(name, value); err != nil {
+		if err := s.view.Settings.Set(name, value); err != nil {
 			problems = append(problems, fmt.Sprintf("startup setting %s not set: %s", name, err))
 		}
 	}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
+	"github.com/tycostream/tycostream/internal/mzsim/settings"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
 )
 
@@ -47,9 +49,9 @@ func (t *transaction) reading(kind readKind) error {
 	switch {
 	case kind == readPinned || t.reads == readPinned:
 	case t.reads == readSubscribe:
-		return errorf("25000", "SUBSCRIBE in transactions must be the only read statement")
+		return pgerr.Errorf("25000", "SUBSCRIBE in transactions must be the only read statement")
 	case t.reads == readQuery && kind == readSubscribe:
-		return errorf("25006", "transaction in read-only mode")
+		return pgerr.Errorf("25006", "transaction in read-only mode")
 	}
 	if t.reads == readNothing || kind != readPinned {
 		t.reads = kind
@@ -99,9 +101,9 @@ func (s *session) control(stmt sqlparse.Statement) {
 // checkIdle ends sessions that left a transaction open for too long. The
 // client learns it with its next message.
 func (s *session) checkIdle() error {
-	limit, err := parseTimeout(s.settings.get("idle_in_transaction_session_timeout"))
+	limit, err := settings.ParseTimeout(s.view.Settings.Get("idle_in_transaction_session_timeout"))
 	if err != nil || limit == 0 || !s.tx.open || time.Since(s.idleFrom) < limit {
 		return nil
 	}
-	return errIdle()
+	return pgerr.Idle()
 }

@@ -1,4 +1,4 @@
-package mzsim
+package catalog
 
 import (
 	"cmp"
@@ -14,48 +14,48 @@ import (
 )
 
 // systemColumns declares the system tables that the stand-in knows, by name.
-func systemColumns(name string) []Column {
+func systemColumns(name string) []store.Column {
 	switch name {
 	case "mz_columns":
-		return Columns("id text not null", "name text not null", "position uint8 not null", "nullable boolean not null", "type text not null", "default text", "type_oid oid not null", "type_mod integer not null")
+		return store.Columns("id text not null", "name text not null", "position uint8 not null", "nullable boolean not null", "type text not null", "default text", "type_oid oid not null", "type_mod integer not null")
 	case "mz_object_fully_qualified_names":
-		return Columns("id text not null", "name text not null", "object_type text not null", "schema_id text not null", "schema_name text not null", "database_id text", "database_name text", "cluster_id text")
+		return store.Columns("id text not null", "name text not null", "object_type text not null", "schema_id text not null", "schema_name text not null", "database_id text", "database_name text", "cluster_id text")
 	case "mz_objects", "mz_relations":
-		return Columns("id text not null", "oid oid not null", "schema_id text not null", "name text not null", "type text not null", "owner_id text not null", "cluster_id text")
+		return store.Columns("id text not null", "oid oid not null", "schema_id text not null", "name text not null", "type text not null", "owner_id text not null", "cluster_id text")
 	case "mz_tables", "mz_views", "mz_materialized_views", "mz_sources":
-		return Columns("id text not null", "oid oid not null", "schema_id text not null", "name text not null", "owner_id text not null", "cluster_id text")
+		return store.Columns("id text not null", "oid oid not null", "schema_id text not null", "name text not null", "owner_id text not null", "cluster_id text")
 	case "mz_schemas":
-		return Columns("id text not null", "oid oid not null", "database_id text", "name text not null", "owner_id text not null")
+		return store.Columns("id text not null", "oid oid not null", "database_id text", "name text not null", "owner_id text not null")
 	case "mz_databases":
-		return Columns("id text not null", "oid oid not null", "name text not null", "owner_id text not null")
+		return store.Columns("id text not null", "oid oid not null", "name text not null", "owner_id text not null")
 	case "mz_indexes":
-		return Columns("id text not null", "oid oid not null", "name text not null", "on_id text not null", "cluster_id text not null", "owner_id text not null")
+		return store.Columns("id text not null", "oid oid not null", "name text not null", "on_id text not null", "cluster_id text not null", "owner_id text not null")
 	case "mz_index_columns":
-		return Columns("index_id text not null", "index_position uint8 not null", "on_position uint8", "on_expression text", "nullable boolean not null")
+		return store.Columns("index_id text not null", "index_position uint8 not null", "on_position uint8", "on_expression text", "nullable boolean not null")
 	case "mz_clusters":
-		return Columns("id text not null", "name text not null", "owner_id text not null", "managed boolean not null", "size text", "replication_factor uint4")
+		return store.Columns("id text not null", "name text not null", "owner_id text not null", "managed boolean not null", "size text", "replication_factor uint4")
 	case "mz_cluster_replicas":
-		return Columns("id text not null", "name text not null", "cluster_id text not null", "size text", "owner_id text not null")
+		return store.Columns("id text not null", "name text not null", "cluster_id text not null", "size text", "owner_id text not null")
 	case "mz_roles":
-		return Columns("id text not null", "oid oid not null", "name text not null", "inherit boolean not null")
+		return store.Columns("id text not null", "oid oid not null", "name text not null", "inherit boolean not null")
 	case "mz_history_retention_strategies":
-		return Columns("id text not null", "strategy text not null", "value jsonb not null")
+		return store.Columns("id text not null", "strategy text not null", "value jsonb not null")
 	case "mz_frontiers":
-		return Columns("object_id text not null", "read_frontier mz_timestamp", "write_frontier mz_timestamp")
+		return store.Columns("object_id text not null", "read_frontier mz_timestamp", "write_frontier mz_timestamp")
 	case "mz_hydration_statuses":
-		return Columns("object_id text not null", "replica_id text", "hydrated boolean not null")
+		return store.Columns("object_id text not null", "replica_id text", "hydrated boolean not null")
 	case "mz_wallclock_global_lag":
-		return Columns("object_id text not null", "lag interval")
+		return store.Columns("object_id text not null", "lag interval")
 	case "mz_subscriptions":
-		return Columns("id text not null", "session_id uuid not null", "cluster_id text not null", "created_at timestamptz not null", "referenced_object_ids text list not null")
+		return store.Columns("id text not null", "session_id uuid not null", "cluster_id text not null", "created_at timestamptz not null", "referenced_object_ids text list not null")
 	case "mz_sessions":
-		return Columns("id uuid not null", "connection_id uint4 not null", "role_id text not null", "connected_at timestamptz not null")
+		return store.Columns("id uuid not null", "connection_id uint4 not null", "role_id text not null", "connected_at timestamptz not null")
 	}
 	return nil
 }
 
 // systemTable finds a system table by its bare name or in its schema.
-func (s *session) systemTable(name sqlparse.Ident) *eval.Source {
+func (v *View) systemTable(name sqlparse.Ident) *eval.Source {
 	schema := ""
 	if len(name) > 1 {
 		schema = name[len(name)-2]
@@ -72,7 +72,7 @@ func (s *session) systemTable(name sqlparse.Ident) *eval.Source {
 	for i, c := range decl {
 		cols[i] = eval.Column{Name: c.Name, Type: c.Type, Nullable: c.Nullable}
 	}
-	return &eval.Source{Columns: cols, Rows: func(*eval.Runtime) ([]eval.Row, error) { return s.systemRows(table), nil }}
+	return &eval.Source{Columns: cols, Rows: func(*eval.Runtime) ([]eval.Row, error) { return v.systemRows(table), nil }}
 }
 
 // cells makes a row of strings; the empty string is NULL.
@@ -110,10 +110,10 @@ func schemaID(n store.Name) string {
 const clusterID = "u1"
 
 // systemRows computes a system table as it is now.
-func (s *session) systemRows(table string) []eval.Row {
+func (v *View) systemRows(table string) []eval.Row {
 	var rows []eval.Row
 	each := func(f func(i store.Info) eval.Row) {
-		for _, i := range s.sim.List() {
+		for _, i := range v.Store.List() {
 			if r := f(i); r != nil {
 				rows = append(rows, r)
 			}
@@ -121,7 +121,7 @@ func (s *session) systemRows(table string) []eval.Row {
 	}
 	switch table {
 	case "mz_columns":
-		for _, i := range s.sim.List() {
+		for _, i := range v.Store.List() {
 			rows = append(rows, columnRows(i)...)
 		}
 	case "mz_object_fully_qualified_names":
@@ -140,9 +140,9 @@ func (s *session) systemRows(table string) []eval.Row {
 			return cells(i.ID, oidOf(i.ID), schemaID(i.Name), i.Name.Name, "u1", clusterID)
 		})
 	case "mz_schemas":
-		return s.schemaRows()
+		return v.schemaRows()
 	case "mz_databases":
-		return s.databaseRows()
+		return v.databaseRows()
 	case "mz_indexes":
 		each(func(i store.Info) eval.Row {
 			if !i.Indexed {
@@ -158,15 +158,15 @@ func (s *session) systemRows(table string) []eval.Row {
 			return cells(i.ID+"i", "1", "1", "", "f")
 		})
 	default:
-		return s.runtimeRows(table)
+		return v.runtimeRows(table)
 	}
 	return rows
 }
 
 // runtimeRows are the system tables about what runs.
-func (s *session) runtimeRows(table string) []eval.Row {
+func (v *View) runtimeRows(table string) []eval.Row {
 	var rows []eval.Row
-	for _, i := range s.sim.List() {
+	for _, i := range v.Store.List() {
 		since, upper := strconv.FormatUint(i.Since, 10), strconv.FormatUint(i.Upper, 10)
 		if i.Constant {
 			upper = ""
@@ -185,11 +185,11 @@ func (s *session) runtimeRows(table string) []eval.Row {
 	}
 	switch table {
 	case "mz_roles":
-		return []eval.Row{cells("s1", "16384", "mz_system", "t"), cells("u1", "20000", s.user, "t")}
+		return []eval.Row{cells("s1", "16384", "mz_system", "t"), cells("u1", "20000", v.User, "t")}
 	case "mz_clusters", "mz_cluster_replicas":
-		return s.clusterRows(table == "mz_cluster_replicas")
+		return v.clusterRows(table == "mz_cluster_replicas")
 	case "mz_sessions", "mz_subscriptions":
-		return s.sessionRows(table == "mz_subscriptions")
+		return v.sessionRows(table == "mz_subscriptions")
 	}
 	return rows
 }
@@ -206,20 +206,20 @@ func columnRows(i store.Info) []eval.Row {
 	return rows
 }
 
-func (s *session) schemaRows() []eval.Row {
+func (v *View) schemaRows() []eval.Row {
 	rows := []eval.Row{
 		cells("s1", "16385", "", "mz_catalog", "s1"), cells("s4", "16386", "", "mz_internal", "s1"),
 		cells("u3", "20001", "u1", store.DefaultSchema, "u1"),
 	}
-	for _, i := range s.sim.List() {
+	for _, i := range v.Store.List() {
 		rows = append(rows, cells(schemaID(i.Name), "20002", databaseID(i.Name), i.Name.Schema, "u1"))
 	}
 	return firstOfEach(rows)
 }
 
-func (s *session) databaseRows() []eval.Row {
+func (v *View) databaseRows() []eval.Row {
 	rows := []eval.Row{cells("u1", "20000", store.DefaultDatabase, "u1")}
-	for _, i := range s.sim.List() {
+	for _, i := range v.Store.List() {
 		rows = append(rows, cells(databaseID(i.Name), "20003", i.Name.Database, "u1"))
 	}
 	return firstOfEach(rows)
@@ -231,15 +231,15 @@ func firstOfEach(rows []eval.Row) []eval.Row {
 	return slices.CompactFunc(rows, func(a, b eval.Row) bool { return a[0].Text == b[0].Text })
 }
 
-func (s *session) clusterRows(replicas bool) []eval.Row {
-	names := make([]string, 0, len(s.sim.opts.Clusters))
-	for n := range s.sim.opts.Clusters {
+func (v *View) clusterRows(replicas bool) []eval.Row {
+	names := make([]string, 0, len(v.Server.Clusters))
+	for n := range v.Server.Clusters {
 		names = append(names, n)
 	}
 	slices.Sort(names)
 	var rows []eval.Row
 	for i, n := range names {
-		id, count := "u"+itoa(i+1), s.sim.opts.Clusters[n]
+		id, count := "u"+itoa(i+1), v.Server.Clusters[n]
 		if !replicas {
 			rows = append(rows, cells(id, n, "u1", "t", "100cc", itoa(count)))
 			continue
@@ -255,16 +255,16 @@ func sessionID(pid uint32) string {
 	return "00000000-0000-0000-0000-" + strings.Repeat("0", 12-len(itoa(pid))) + itoa(pid)
 }
 
-func (s *session) sessionRows(subscriptions bool) []eval.Row {
+func (v *View) sessionRows(subscriptions bool) []eval.Row {
 	var rows []eval.Row
 	at := pgval.FormatTime(time.Now())
-	s.sim.eachSession(func(o *session) {
+	for _, o := range v.Server.Sessions() {
 		switch {
 		case !subscriptions:
-			rows = append(rows, cells(sessionID(o.pid), itoa(o.pid), "u1", at))
-		case o.streaming.Load():
-			rows = append(rows, cells("s"+itoa(o.pid), sessionID(o.pid), clusterID, at, "{}"))
+			rows = append(rows, cells(sessionID(o.PID), itoa(o.PID), "u1", at))
+		case o.Streaming:
+			rows = append(rows, cells("s"+itoa(o.PID), sessionID(o.PID), clusterID, at, "{}"))
 		}
-	})
+	}
 	return rows
 }

@@ -1,4 +1,4 @@
-package mzsim
+package subscribe
 
 import (
 	"slices"
@@ -6,16 +6,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/mzsim/catalog"
 	"github.com/tycostream/tycostream/internal/mzsim/eval"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/pgval"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
 	"github.com/tycostream/tycostream/internal/mzsim/store"
 )
 
-func now() time.Time { return time.Now() }
-
-// subscribePlan is a SUBSCRIBE with its input resolved.
-type subscribePlan struct {
+// Plan is a SUBSCRIBE with its input resolved.
+type Plan struct {
+	view  *catalog.View
 	spec  *sqlparse.Subscribe
 	cols  []eval.Column // of the relation
 	key   []int         // of an envelope
@@ -23,33 +24,34 @@ type subscribePlan struct {
 	input func(params []eval.Cell) input
 }
 
-func (s *session) planSubscribe(pl *eval.Planner, spec *sqlparse.Subscribe) (*subscribePlan, error) {
+// Prepare plans a SUBSCRIBE: names and types are checked, nothing is read.
+func Prepare(v *catalog.View, pl *eval.Planner, spec *sqlparse.Subscribe) (*Plan, error) {
 	switch spec.Envelope {
 	case sqlparse.EnvelopeDebezium:
-		return nil, errorf("XX000", "ENVELOPE DEBEZIUM is not available")
+		return nil, pgerr.Errorf("XX000", "ENVELOPE DEBEZIUM is not available")
 	case sqlparse.EnvelopeWithin:
-		return nil, errorf("XX000", "WITHIN TIMESTAMP ORDER BY is not available")
+		return nil, pgerr.Errorf("XX000", "WITHIN TIMESTAMP ORDER BY is not available")
 	case sqlparse.EnvelopeNone, sqlparse.EnvelopeUpsert:
 	}
-	p := &subscribePlan{spec: spec}
+	p := &Plan{spec: spec, view: v}
 	if spec.Query != nil {
 		plan, err := pl.Query(spec.Query)
 		if err != nil {
 			return nil, err
 		}
 		p.cols = plan.Columns
-		p.input = func(params []eval.Cell) input { return s.queryInput(plan, params) }
+		p.input = func(params []eval.Cell) input { return queryInput(v, plan, params) }
 	} else {
-		src, err := s.table(spec.Object)
+		src, err := v.Table(spec.Object)
 		if err != nil {
 			return nil, err
 		}
 		p.cols = src.Columns
 		if c, ok := src.Ref.(*store.Collection); ok {
-			p.input = func([]eval.Cell) input { return &directInput{s: s, c: c} }
+			p.input = func([]eval.Cell) input { return &directInput{v: v, c: c} }
 		} else {
 			plan := &eval.Plan{Columns: src.Columns, Inputs: []*eval.Source{src}}
-			p.input = func([]eval.Cell) input { return s.generalInput(plan, src.Rows, nil) }
+			p.input = func([]eval.Cell) input { return followQuery(v, plan, src.Rows, nil) }
 		}
 	}
 	for _, name := range spec.Key {
@@ -72,8 +74,8 @@ func (s *session) planSubscribe(pl *eval.Planner, spec *sqlparse.Subscribe) (*su
 	return p, nil
 }
 
-// output describes the columns of the result.
-func (p *subscribePlan) output() []eval.Column {
+// Output describes the columns of the result.
+func (p *Plan) Output() []eval.Column {
 	time := pgval.Must("numeric(39,0)")
 	cols := []eval.Column{{Name: "mz_timestamp", Type: time}}
 	if p.spec.Progress {
@@ -95,13 +97,16 @@ func (p *subscribePlan) output() []eval.Column {
 
 const badTime = "AS OF or UP TO should be castable to a (non-null) mz_timestamp value"
 
+// Pinned reports whether the statement has an AS OF.
+func (p *Plan) Pinned() bool { return p.spec.AsOf != nil }
+
 // checkTime finds the mistakes in AS OF and UP TO that planning reports.
 func checkTime(pl *eval.Planner, x sqlparse.Expr) error {
 	if x == nil {
 		return nil
 	}
 	if usesClock(x) {
-		return errorf("XX000", "calling an unmaterializable function in AS OF or UP TO not yet supported")
+		return pgerr.Errorf("XX000", "calling an unmaterializable function in AS OF or UP TO not yet supported")
 	}
 	return pl.Check(x)
 }
@@ -121,10 +126,10 @@ func usesClock(x sqlparse.Expr) bool {
 }
 
 // timeOf evaluates AS OF or UP TO.
-func (s *session) timeOf(x sqlparse.Expr, params []eval.Cell) (uint64, error) {
-	v, typ, err := eval.New(s.env(nil)).Scalar(x, params)
+func (p *Plan) timeOf(x sqlparse.Expr, params []eval.Cell) (uint64, error) {
+	v, typ, err := eval.New(p.view.Env(nil)).Scalar(x, params)
 	if err != nil || !v.OK {
-		return 0, errorf("XX000", badTime)
+		return 0, pgerr.Errorf("XX000", badTime)
 	}
 	text := v.Text
 	switch typ.Class { //nolint:exhaustive // the others are taken as text
@@ -140,7 +145,7 @@ func (s *session) timeOf(x sqlparse.Expr, params []eval.Cell) (uint64, error) {
 	}
 	t, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, errorf("XX000", badTime)
+		return 0, pgerr.Errorf("XX000", badTime)
 	}
 	return t, nil
 }
@@ -153,5 +158,5 @@ func millis(text string) (uint64, error) {
 			return uint64(t.UnixMilli()), nil
 		}
 	}
-	return 0, errorf("XX000", badTime)
+	return 0, pgerr.Errorf("XX000", badTime)
 }

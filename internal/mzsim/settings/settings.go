@@ -1,4 +1,4 @@
-package mzsim
+package settings
 
 import (
 	"fmt"
@@ -7,14 +7,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/pgval"
 )
 
-// settings are a session's variables, by name in lower case.
-type settings map[string]string
+// Map holds a session's variables, by name in lower case.
+type Map map[string]string
 
-// reported are the variables that clients are told about, in start-up order.
-func reported() []string {
+// Reported are the variables that clients are told about, in start-up order.
+func Reported() []string {
 	return []string{
 		"application_name", "client_encoding", "DateStyle", "integer_datetimes", "server_version",
 		"standard_conforming_strings", "TimeZone", "IntervalStyle", "cluster", "cluster_replica",
@@ -22,8 +23,8 @@ func reported() []string {
 	}
 }
 
-func defaults() settings {
-	return settings{
+func defaults() Map {
+	return Map{
 		"application_name": "", "client_encoding": "UTF8", "datestyle": "ISO, MDY", "integer_datetimes": "on",
 		"server_version": "9.5.0", "server_version_num": "90500", "standard_conforming_strings": "on", "timezone": "UTC",
 		"intervalstyle": "postgres", "cluster": "quickstart", "cluster_replica": "",
@@ -37,33 +38,35 @@ func defaults() settings {
 	}
 }
 
-func newSettings() settings { return defaults() }
+// New returns the variables that a session starts with.
+func New() Map { return defaults() }
 
-func (s settings) get(name string) string { return s[strings.ToLower(name)] }
+// Get returns a variable, empty if there is none.
+func (s Map) Get(name string) string { return s[strings.ToLower(name)] }
 
-// set changes a variable; fixed ones accept only the value they have.
-func (s settings) set(name, value string) error {
+// Set changes a variable; fixed ones accept only the value they have.
+func (s Map) Set(name, value string) error {
 	name = strings.ToLower(name)
 	old, ok := s[name]
 	if !ok {
-		return errorf("42704", "unrecognized configuration parameter \"%s\"", name)
+		return pgerr.Errorf("42704", "unrecognized configuration parameter \"%s\"", name)
 	}
 	switch name {
 	case "integer_datetimes", "server_version", "server_version_num", "standard_conforming_strings", "is_superuser":
 		if !strings.EqualFold(value, old) {
-			return errorf("55P02", "parameter \"%s\" cannot be changed", name)
+			return pgerr.Errorf("55P02", "parameter \"%s\" cannot be changed", name)
 		}
 		return nil
 	case "client_encoding":
 		if !slices.Contains([]string{"utf8", "utf-8", "unicode"}, strings.ToLower(value)) {
-			return errorf("22023", "parameter \"client_encoding\" can only be set to \"UTF8\"")
+			return pgerr.Errorf("22023", "parameter \"client_encoding\" can only be set to \"UTF8\"")
 		}
 		value = "UTF8"
 	case "welcome_message":
 		value = onOff(value)
 	case "idle_in_transaction_session_timeout", "statement_timeout":
-		if _, err := parseTimeout(value); err != nil {
-			return errorf("22023", "parameter \"%s\" requires a \"duration\" value", name)
+		if _, err := ParseTimeout(value); err != nil {
+			return pgerr.Errorf("22023", "parameter \"%s\" requires a \"duration\" value", name)
 		}
 	case "datestyle", "intervalstyle", "timezone":
 		value = old // fixed in practice
@@ -72,16 +75,18 @@ func (s settings) set(name, value string) error {
 	return nil
 }
 
-func (s settings) reset(name string) error {
+// Reset gives a variable its default back.
+func (s Map) Reset(name string) error {
 	v, ok := defaults()[strings.ToLower(name)]
 	if !ok {
-		return errorf("42704", "unrecognized configuration parameter \"%s\"", name)
+		return pgerr.Errorf("42704", "unrecognized configuration parameter \"%s\"", name)
 	}
 	s[strings.ToLower(name)] = v
 	return nil
 }
 
-func (s settings) resetAll() { maps.Copy(s, defaults()) }
+// ResetAll does so with all of them.
+func (s Map) ResetAll() { maps.Copy(s, defaults()) }
 
 func onOff(v string) string {
 	switch strings.ToLower(v) {
@@ -91,8 +96,8 @@ func onOff(v string) string {
 	return "on"
 }
 
-// parseTimeout reads a duration; a number alone is milliseconds, 0 is off.
-func parseTimeout(v string) (time.Duration, error) {
+// ParseTimeout reads a duration; a number alone is milliseconds, 0 is off.
+func ParseTimeout(v string) (time.Duration, error) {
 	if strings.Trim(v, "0123456789") == "" && v != "" {
 		v += " ms"
 	}
@@ -103,9 +108,9 @@ func parseTimeout(v string) (time.Duration, error) {
 	return d, nil
 }
 
-// shows reports whether client_min_messages lets a notice through.
-func (s settings) shows(severity string) bool {
+// Shows reports whether client_min_messages lets a notice through.
+func (s Map) Shows(severity string) bool {
 	levels := []string{"debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error", "fatal", "panic"}
 	rank := func(l string) int { return slices.Index(levels, strings.ToLower(l)) }
-	return rank(severity) >= rank(s.get("client_min_messages"))
+	return rank(severity) >= rank(s.Get("client_min_messages"))
 }

@@ -1,10 +1,12 @@
-package mzsim
+package subscribe
 
 import (
 	"errors"
 	"slices"
 
+	"github.com/tycostream/tycostream/internal/mzsim/catalog"
 	"github.com/tycostream/tycostream/internal/mzsim/eval"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/store"
 	"github.com/tycostream/tycostream/internal/relation"
 )
@@ -28,7 +30,7 @@ type input interface {
 
 // directInput is SUBSCRIBE of a collection by name.
 type directInput struct {
-	s    *session
+	v    *catalog.View
 	c    *store.Collection
 	held *store.Hold
 }
@@ -38,28 +40,30 @@ func (d *directInput) constant() bool { return d.c.Constant() }
 func (d *directInput) name() string { return d.c.ID() }
 
 func (d *directInput) frontier(copying bool) (store.Frontier, error) {
-	if err := d.s.allowed(d.s.sim.Info(d.c)); err != nil {
+	if err := d.v.Allowed(d.v.Store.Info(d.c)); err != nil {
 		return store.Frontier{}, err
 	}
-	f, err := d.s.sim.Frontier(d.c)
+	f, err := d.v.Store.Frontier(d.c)
 	if errors.Is(err, store.ErrDropped) {
-		err = errDropped(d.s.sim.opts.Era, d.c.Name(), copying)
+		err = pgerr.Dropped(d.v.Era, d.c.Name(), copying)
 	}
 	return f, err
 }
 
 func (d *directInput) hold(at uint64) {
 	if d.held == nil {
-		d.held = d.s.sim.Hold(d.c, at)
+		d.held = d.v.Store.Hold(d.c, at)
 		return
 	}
 	d.held.Move(at)
 }
 
-func (d *directInput) snapshot(at uint64) ([]store.Counted, error) { return d.s.sim.Snapshot(d.c, at) }
+func (d *directInput) snapshot(at uint64) ([]store.Counted, error) {
+	return d.v.Store.Snapshot(d.c, at)
+}
 
 func (d *directInput) updates(from, to uint64) ([]store.Update, error) {
-	return d.s.sim.Updates(d.c, from, to)
+	return d.v.Store.Updates(d.c, from, to)
 }
 
 func (d *directInput) close() {
@@ -70,13 +74,13 @@ func (d *directInput) close() {
 }
 
 // queryInput chooses how to follow a query.
-func (s *session) queryInput(plan *eval.Plan, params []eval.Cell) input {
+func queryInput(v *catalog.View, plan *eval.Plan, params []eval.Cell) input {
 	if plan.Single != nil && len(plan.Inputs) == 1 {
 		if c, ok := plan.Single.Ref.(*store.Collection); ok {
-			return &mappedInput{directInput: directInput{s: s, c: c}, plan: plan, rt: &eval.Runtime{Params: params}}
+			return &mappedInput{directInput: directInput{v: v, c: c}, plan: plan, rt: &eval.Runtime{Params: params}}
 		}
 	}
-	return s.generalInput(plan, plan.Run, params)
+	return followQuery(v, plan, plan.Run, params)
 }
 
 // mappedInput is a filter and projection of one collection, row by row.
@@ -88,11 +92,11 @@ type mappedInput struct {
 }
 
 func (m *mappedInput) mapRow(r relation.Row) (relation.Row, bool, error) {
-	out, ok, err := m.plan.Map(m.rt, toEval(r))
+	out, ok, err := m.plan.Map(m.rt, catalog.ToEval(r))
 	if err != nil || !ok {
 		return "", false, err
 	}
-	return fromEval(&m.b, out), true, nil
+	return catalog.FromEval(&m.b, out), true, nil
 }
 
 func (m *mappedInput) snapshot(at uint64) ([]store.Counted, error) {
@@ -159,7 +163,7 @@ type generalInput struct {
 	last     map[relation.Row]int64 // the result at lastAt
 }
 
-func (s *session) generalInput(plan *eval.Plan, run func(*eval.Runtime) ([]eval.Row, error), params []eval.Cell) input {
+func followQuery(v *catalog.View, plan *eval.Plan, run func(*eval.Runtime) ([]eval.Row, error), params []eval.Cell) input {
 	g := &generalInput{run: run, params: params}
 	seen := map[*store.Collection]bool{}
 	for _, src := range plan.Inputs {
@@ -169,11 +173,11 @@ func (s *session) generalInput(plan *eval.Plan, run func(*eval.Runtime) ([]eval.
 			g.volatile = true
 		case !seen[c]:
 			seen[c] = true
-			g.inputs = append(g.inputs, &directInput{s: s, c: c})
+			g.inputs = append(g.inputs, &directInput{v: v, c: c})
 		}
 	}
 	if g.volatile {
-		return &clockedInput{generalInput: g, s: s}
+		return &clockedInput{generalInput: g, v: v}
 	}
 	return g
 }
@@ -221,7 +225,7 @@ func (g *generalInput) at(t uint64) (map[relation.Row]int64, error) {
 	rows, err := g.run(rt)
 	counts := make(map[relation.Row]int64, len(rows))
 	for _, r := range rows {
-		counts[fromEval(&g.b, r)]++
+		counts[catalog.FromEval(&g.b, r)]++
 	}
 	return counts, err
 }
@@ -273,7 +277,7 @@ func (g *generalInput) differences(times []uint64) ([]store.Update, error) {
 // now is what they said just before the upper.
 type clockedInput struct {
 	*generalInput
-	s *session
+	v *catalog.View
 }
 
 func (c *clockedInput) constant() bool { return false }
@@ -281,7 +285,7 @@ func (c *clockedInput) constant() bool { return false }
 func (c *clockedInput) frontier(copying bool) (store.Frontier, error) {
 	f, err := c.generalInput.frontier(copying)
 	if len(c.inputs) == 0 {
-		f.Upper = c.s.sim.Upper()
+		f.Upper = c.v.Store.Upper()
 		f.Since = f.Upper - 1
 	}
 	return f, err

@@ -1,4 +1,4 @@
-package mzsim
+package subscribe
 
 import (
 	"fmt"
@@ -7,27 +7,35 @@ import (
 	"strings"
 
 	"github.com/tycostream/tycostream/internal/mzsim/eval"
+	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 	"github.com/tycostream/tycostream/internal/mzsim/sqlparse"
 	"github.com/tycostream/tycostream/internal/mzsim/store"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
-// event is one row of a subscription's output.
-type event struct {
-	time     uint64
-	progress bool
-	diff     int64  // without envelope
-	state    string // with one
-	row      relation.Row
-	keyOnly  bool // value columns are NULL
+// Event is one row of a subscription's output.
+type Event struct {
+	Time     uint64
+	Progress bool
+	Diff     int64  // without envelope
+	State    string // with one
+	Row      relation.Row
+	KeyOnly  bool // value columns are NULL
 }
 
-// subscription is a running SUBSCRIBE.
+// Options are what the server decides about subscriptions.
+type Options struct {
+	Seed          uint64
+	MaxResultSize int64
+	MaxBacklog    int64
+}
+
+// Subscription is a running SUBSCRIBE.
 //
 //	start ──▶ progress A ──▶ snapshot at A, once A is readable ──▶ batches ──▶ done
-type subscription struct {
-	s       *session
-	plan    *subscribePlan
+type Subscription struct {
+	opts    Options
+	plan    *Plan
 	in      input
 	copying bool
 
@@ -40,47 +48,42 @@ type subscription struct {
 	done     bool
 }
 
-// subscribe starts a subscription: AS OF is chosen and checked now.
-func (s *session) subscribe(plan *subscribePlan, params []eval.Cell, copying bool) (*subscription, error) {
-	if err := s.sim.faults.next(AtSubscribe); err != nil {
-		return nil, err
-	}
-	if err := s.checkCluster(); err != nil {
-		return nil, err
-	}
-	sub := &subscription{s: s, plan: plan, in: plan.input(params), copying: copying, upTo: store.MaxTime, first: true}
+// Start starts a subscription: AS OF is chosen and checked now. The notice, if
+// there is one, is for the client.
+func (p *Plan) Start(opts Options, params []eval.Cell, copying bool) (sub *Subscription, notice string, err error) {
+	sub = &Subscription{opts: opts, plan: p, in: p.input(params), copying: copying, upTo: store.MaxTime, first: true}
 	f, err := sub.in.frontier(copying)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if plan.spec.UpTo != nil {
-		if sub.upTo, err = s.timeOf(plan.spec.UpTo, params); err != nil {
-			return nil, err
+	if p.spec.UpTo != nil {
+		if sub.upTo, err = p.timeOf(p.spec.UpTo, params); err != nil {
+			return nil, "", err
 		}
 		sub.bounded = true
 	}
 	if err := sub.chooseTime(f, params); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if sub.bounded && sub.asOf > sub.upTo {
-		return nil, errorf("22000", "subscription lower bound (`AS OF`) is greater than its upper bound (`UP TO`): %d > %d", sub.asOf, sub.upTo)
+		return nil, "", pgerr.Errorf("22000", "subscription lower bound (`AS OF`) is greater than its upper bound (`UP TO`): %d > %d", sub.asOf, sub.upTo)
 	}
 	if sub.bounded && sub.asOf == sub.upTo {
-		s.notice("NOTICE", "00000", fmt.Sprintf("subscribe as of %d (inclusive) up to the same bound %d (exclusive) is guaranteed to be empty", sub.asOf, sub.upTo), "")
+		notice = fmt.Sprintf("subscribe as of %d (inclusive) up to the same bound %d (exclusive) is guaranteed to be empty", sub.asOf, sub.upTo)
 		sub.done = true
 	}
 	sub.frontier = sub.asOf
 	if !sub.in.constant() {
 		sub.in.hold(sub.asOf)
 	}
-	return sub, nil
+	return sub, notice, nil
 }
 
-func (sub *subscription) chooseTime(f store.Frontier, params []eval.Cell) error {
+func (sub *Subscription) chooseTime(f store.Frontier, params []eval.Cell) error {
 	latest := max(f.Upper-1, f.Since)
 	spec := sub.plan.spec
 	if spec.AsOf != nil {
-		at, err := sub.s.timeOf(spec.AsOf, params)
+		at, err := sub.plan.timeOf(spec.AsOf, params)
 		if err != nil {
 			return err
 		}
@@ -90,7 +93,7 @@ func (sub *subscription) chooseTime(f store.Frontier, params []eval.Cell) error 
 		case spec.AtLeast:
 			latest = max(at, f.Since)
 		case at < f.Since:
-			return errCompacted(sub.s.sim.opts.Era, at, f.Since, sub.in.name())
+			return pgerr.Compacted(sub.plan.view.Era, at, f.Since, sub.in.name())
 		default:
 			latest = at
 		}
@@ -105,31 +108,20 @@ func (sub *subscription) chooseTime(f store.Frontier, params []eval.Cell) error 
 	return nil
 }
 
-func (s *session) checkCluster() error {
-	name := s.settings.get("cluster")
-	replicas, ok := s.sim.opts.Clusters[name]
-	switch {
-	case !ok:
-		return errorf("XX000", "unknown cluster '%s'", name)
-	case replicas == 0:
-		return ErrNoReplicas(name)
-	}
-	return nil
-}
-
-func (sub *subscription) close() { sub.in.close() }
+// Close lets the history go that the subscription needed.
+func (sub *Subscription) Close() { sub.in.close() }
 
 // poll returns what there is to send now, possibly nothing. After the last
-// event done is set.
-func (sub *subscription) poll() ([]event, error) {
+// Event done is set.
+func (sub *Subscription) Poll() ([]Event, error) {
 	if sub.done {
 		return nil, nil
 	}
-	var out []event
+	var out []Event
 	if sub.first {
 		sub.first = false
 		if sub.plan.spec.Progress {
-			out = append(out, event{time: sub.asOf, progress: true})
+			out = append(out, Event{Time: sub.asOf, Progress: true})
 		}
 	}
 	f, err := sub.in.frontier(sub.copying)
@@ -154,13 +146,19 @@ func (sub *subscription) poll() ([]event, error) {
 	if upper == sub.upTo && sub.bounded {
 		sub.done = true // without a progress row at UP TO
 	} else if sub.plan.spec.Progress {
-		out = append(out, event{time: upper, progress: true})
+		out = append(out, Event{Time: upper, Progress: true})
 	}
 	return out, nil
 }
 
+// Done reports whether every event has been returned.
+func (sub *Subscription) Done() bool { return sub.done }
+
+// Plan returns what the subscription follows.
+func (sub *Subscription) Plan() *Plan { return sub.plan }
+
 // all sends a constant input and ends.
-func (sub *subscription) all(out []event) ([]event, error) {
+func (sub *Subscription) all(out []Event) ([]Event, error) {
 	sub.done = true
 	if !sub.plan.spec.Snapshot || sub.bounded && sub.upTo < store.MaxTime {
 		return out, nil
@@ -173,7 +171,7 @@ func (sub *subscription) all(out []event) ([]event, error) {
 }
 
 // batch sends the snapshot, if it is due, and the updates before upper.
-func (sub *subscription) batch(out []event, upper uint64) ([]event, error) {
+func (sub *Subscription) batch(out []Event, upper uint64) ([]Event, error) {
 	from := sub.frontier
 	if !sub.snapped {
 		rows, err := sub.in.snapshot(sub.asOf)
@@ -193,13 +191,13 @@ func (sub *subscription) batch(out []event, upper uint64) ([]event, error) {
 	if err != nil {
 		return out, err
 	}
-	if limit := sub.s.sim.opts.MaxBacklog; limit > 0 {
+	if limit := sub.opts.MaxBacklog; limit > 0 {
 		size := int64(0)
 		for _, u := range ups {
 			size += int64(len(u.Row))
 		}
 		if size > limit {
-			return out, ErrFellBehind(size, limit)
+			return out, pgerr.FellBehind(size, limit)
 		}
 	}
 	for i := 0; i < len(ups); {
@@ -213,8 +211,8 @@ func (sub *subscription) batch(out []event, upper uint64) ([]event, error) {
 	return out, nil
 }
 
-func (sub *subscription) tooLarge(rows []store.Counted) error {
-	limit := sub.s.sim.opts.MaxResultSize
+func (sub *Subscription) tooLarge(rows []store.Counted) error {
+	limit := sub.opts.MaxResultSize
 	if limit == 0 {
 		return nil
 	}
@@ -223,7 +221,7 @@ func (sub *subscription) tooLarge(rows []store.Counted) error {
 		size += int64(len(r.Row))
 	}
 	if size > limit {
-		return ErrResultSize(fmt.Sprintf("%.1f MiB", float64(limit)/(1<<20)))
+		return pgerr.ResultSize(fmt.Sprintf("%.1f MiB", float64(limit)/(1<<20)))
 	}
 	return nil
 }
@@ -233,23 +231,23 @@ func (sub *subscription) tooLarge(rows []store.Counted) error {
 const sortLimit = 100_000
 
 // emit sends the rows of one time in the envelope's form and order.
-func (sub *subscription) emit(out []event, at uint64, rows []store.Counted) []event {
+func (sub *Subscription) emit(out []Event, at uint64, rows []store.Counted) []Event {
 	if sub.plan.spec.Envelope == sqlparse.EnvelopeUpsert {
 		return sub.upsert(out, at, rows)
 	}
 	if len(rows) <= sortLimit {
 		slices.SortFunc(rows, func(a, b store.Counted) int { return strings.Compare(string(a.Row), string(b.Row)) })
 	}
-	rnd := rand.New(rand.NewPCG(sub.s.sim.opts.Seed, at)) //nolint:gosec // repeatable on purpose
+	rnd := rand.New(rand.NewPCG(sub.opts.Seed, at)) //nolint:gosec // repeatable on purpose
 	rnd.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	for _, r := range rows {
-		out = append(out, event{time: at, diff: r.N, row: r.Row})
+		out = append(out, Event{Time: at, Diff: r.N, Row: r.Row})
 	}
 	return out
 }
 
 // upsert makes one event of each key, by ascending key.
-func (sub *subscription) upsert(out []event, at uint64, rows []store.Counted) []event {
+func (sub *Subscription) upsert(out []Event, at uint64, rows []store.Counted) []Event {
 	slices.SortFunc(rows, func(a, b store.Counted) int {
 		if c := sub.compareKeys(a.Row, b.Row); c != 0 {
 			return c
@@ -261,14 +259,14 @@ func (sub *subscription) upsert(out []event, at uint64, rows []store.Counted) []
 		for j < len(rows) && sub.compareKeys(rows[i].Row, rows[j].Row) == 0 {
 			j++
 		}
-		e := event{time: at, state: "key_violation", row: rows[i].Row, keyOnly: true}
+		e := Event{Time: at, State: "key_violation", Row: rows[i].Row, KeyOnly: true}
 		switch group := rows[i:j]; {
 		case len(group) == 1 && group[0].N == 1:
-			e.state, e.keyOnly = "upsert", false
+			e.State, e.KeyOnly = "upsert", false
 		case len(group) == 1 && group[0].N == -1:
-			e.state = "delete"
+			e.State = "delete"
 		case len(group) == 2 && group[0].N == -1 && group[1].N == 1:
-			e.state, e.keyOnly, e.row = "upsert", false, group[1].Row
+			e.State, e.KeyOnly, e.Row = "upsert", false, group[1].Row
 		}
 		out = append(out, e)
 		i = j
@@ -276,7 +274,7 @@ func (sub *subscription) upsert(out []event, at uint64, rows []store.Counted) []
 	return out
 }
 
-func (sub *subscription) compareKeys(a, b relation.Row) int {
+func (sub *Subscription) compareKeys(a, b relation.Row) int {
 	for _, k := range sub.plan.key {
 		x, okx := a.Cell(k)
 		y, oky := b.Cell(k)
