@@ -18,7 +18,7 @@ import (
 )
 
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
-var version string //nolint:gochecknoglobals // the linker writes it
+var version string
 
 // Exit codes.
 const (

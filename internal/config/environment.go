@@ -12,7 +12,7 @@ import (
 
 // ours are the prefixes of variables that belong to the gateway: an unknown
 // one is probably misspelt.
-var ours = []string{"TYCOSTREAM_", "DATABASE_", "GRAPHQL_"} //nolint:gochecknoglobals // a constant list
+var ours = []string{"TYCOSTREAM_", "DATABASE_", "GRAPHQL_"}
 
 // configVariable names the settings file, like --config.
 const configVariable = "TYCOSTREAM_CONFIG"

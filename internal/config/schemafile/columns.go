@@ -15,7 +15,7 @@ import (
 // small file declare any number of them.
 const maxColumns = 200_000
 
-var columnKeys = []string{"type", "graphql_name", "nullable"} //nolint:gochecknoglobals // a constant list
+var columnKeys = []string{"type", "graphql_name", "nullable"}
 
 func (p *parser) readColumns(def *source.Definition, n *yaml.Node) {
 	if isNull(n) || n.Kind == yaml.MappingNode && len(n.Content) == 0 {

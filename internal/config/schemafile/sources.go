@@ -11,7 +11,6 @@ import (
 	"github.com/tycostream/tycostream/internal/source"
 )
 
-//nolint:gochecknoglobals // a constant list
 var sourceKeys = []string{
 	"graphql_name", "relation", "query", "primary_key", "start", "linger", "max_rows", "required", "columns",
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
-var topKeys = []string{"naming", "scalars", "enums", "sources"} //nolint:gochecknoglobals // a constant list
+var topKeys = []string{"naming", "scalars", "enums", "sources"}
 
 // top walks the whole file: first what the sources depend on, then the
 // sources, then the names of everything together.
