@@ -25,3 +25,6 @@ var (
 	errUnwanted = errors.New("nobody needs the source")
 	errRejoin   = errors.New("a source joins the stream again")
 )
+
+// errEnded stands for a Follow that ended without an error.
+var errEnded = &Error{Class: Retry, Text: "the stream from the database ended"}

@@ -38,6 +38,7 @@ type intake struct {
 	life     time.Time   // the last call of Live or Apply
 	home     time.Time   // the last call of Live
 	stale    *time.Timer // turns LIVE into STALE; nil when not away
+	why      string      // upstream is away
 	rows     int         // after the last snapshot, as far as changes tell
 	warned   []string    // logged already
 	failedAt time.Time   // of Fail
@@ -318,7 +319,7 @@ func (in *intake) end(ctx context.Context, err error) (lived bool) {
 	lived, in.joined = in.joined, false
 	e, _ := errors.AsType[*Error](err)
 	switch {
-	case err == nil || ctx.Err() != nil || errors.Is(err, errRejoin):
+	case ctx.Err() != nil || errors.Is(err, errRejoin):
 		return lived
 	case errors.Is(err, errUnwanted):
 		in.homeLocked()
@@ -368,9 +369,10 @@ func textOf(err error) string {
 
 // awayLocked says that upstream is away, and since when.
 func (in *intake) awayLocked(err error) {
+	in.why = textOf(err)
 	switch in.st.State {
 	case feed.Starting, feed.Stale:
-		in.setStateLocked(in.st.State, textOf(err))
+		in.setStateLocked(in.st.State, in.why)
 	case feed.Live:
 		if in.stale != nil {
 			return
@@ -379,13 +381,12 @@ func (in *intake) awayLocked(err error) {
 		if errors.Is(err, ErrStalled) {
 			wait = max(0, wait-time.Since(in.life)) // it has been away for a while
 		}
-		reason := textOf(err)
 		var self *time.Timer
 		self = time.AfterFunc(wait, func() {
 			in.mu.Lock()
 			defer in.mu.Unlock()
 			if in.stale == self {
-				in.setStateLocked(feed.Stale, reason)
+				in.setStateLocked(feed.Stale, in.why)
 			}
 		})
 		in.stale = self

@@ -143,7 +143,7 @@ func (g *group) run(ctx context.Context) {
 		}
 	}()
 	for g.lazy && !g.intakes[0].known() {
-		if !sleep(ctx, g.settle(ctx, g.look(ctx), 0)) {
+		if err := g.look(ctx); err != nil && !sleep(ctx, g.settle(ctx, err, 0)) {
 			return
 		}
 	}
@@ -205,6 +205,9 @@ func (g *group) follow(ctx context.Context) error {
 	err := g.s.backend.Follow(ctx, targets)
 	cancel(nil)
 	wg.Wait()
+	if err == nil {
+		err = errEnded
+	}
 	return err
 }
 
@@ -251,18 +254,29 @@ func (g *group) rejoin(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
+// garbledLong is how long a stream must have lasted for garbage at its end to
+// count as a new story: what garbles soon will do so again.
+const garbledLong = 10 * time.Second
+
 // settle brings a stream's end to the sources and returns how long to wait.
 func (g *group) settle(ctx context.Context, err error, lasted time.Duration) time.Duration {
-	lived := false
+	lived, long := false, time.Second
+	if errors.Is(err, ErrMalformed) {
+		long = garbledLong
+	}
 	for _, in := range g.intakes {
 		lived = in.end(ctx, err) || lived
 	}
 	switch {
-	case err == nil, ctx.Err() != nil, errors.Is(err, errUnwanted), errors.Is(err, errRejoin), errors.Is(err, ErrComplete):
+	case ctx.Err() != nil, errors.Is(err, errUnwanted), errors.Is(err, errRejoin), errors.Is(err, ErrComplete):
 		g.attempt = 0
 		return 0
-	case lived && lasted >= time.Second && !errors.Is(err, ErrMalformed):
+	case classOf(err) == Compacted:
+		return g.s.set.RetryMin // the next stream takes a snapshot: that is no second failure
+	case lived && lasted >= long:
 		g.attempt = 0 // it worked: whatever ended it is a new story
+	case lived && long == time.Second:
+		g.attempt = min(g.attempt, 4) // it works, if not for long
 	}
 	wait, most := g.s.set.RetryMin, g.s.set.RetryMax
 	if c := classOf(err); c == Slow || c == Config {
