@@ -26,10 +26,10 @@ type Executor struct {
 
 var _ graphql.GraphExecutor = (*Executor)(nil)
 
-// documentBytes bounds the cache of parsed documents, which take about 20
-// times the memory of their text; textBytes that of persisted queries.
+// documentBytes bounds the cache of parsed documents by their text; parsed, a
+// document takes 20 to 100 times as much. textBytes bounds persisted queries.
 const (
-	documentBytes = 4 << 20
+	documentBytes = 1 << 20
 	textBytes     = 8 << 20
 )
 
@@ -66,7 +66,7 @@ func New(m Model) (*Executor, error) {
 	e.inner.Use(extension.AutomaticPersistedQuery{
 		Cache: newLRU(m.Limits.Cache, textBytes, func(text string) int { return len(text) }),
 	})
-	e.inner.Use(guard{limits: &e.limits})
+	e.inner.Use(guard{limits: &e.limits, routes: x.routes})
 	return e, nil
 }
 

@@ -140,7 +140,14 @@ func tooManyFields(limit int) *gqlerror.Error {
 
 // guard is the extension that checks a valid operation against the limits
 // before it is executed.
-type guard struct{ limits *Limits }
+type guard struct {
+	limits *Limits
+	routes map[ast.Operation]map[string]*route
+}
+
+// scanPrice is how many selected fields a query of all rows counts for, from
+// the second on: each reads its source from end to end.
+const scanPrice = 20
 
 func (guard) ExtensionName() string                   { return "Guard" }
 func (guard) Validate(graphql.ExecutableSchema) error { return nil }
@@ -148,7 +155,8 @@ func (guard) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationContext counts selected fields, each fragment once per spread,
 // and checks the conditions of @skip and @include, which would panic later.
 func (g guard) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	w := selectionWalk{op: op, limits: g.limits, fragments: map[string]extent{}}
+	c := collector{fragments: op.Doc.Fragments, variables: op.Variables}
+	w := selectionWalk{collector: &c, fragments: map[string]extent{}}
 	x, err := w.set(op.Operation.SelectionSet)
 	switch {
 	case err != nil:
@@ -159,21 +167,30 @@ func (g guard) MutateOperationContext(_ context.Context, op *graphql.OperationCo
 		return coded(codeTooDeep, fmt.Sprintf(
 			"the operation nests %d levels deep, fragments expanded: the limit is %d, the setting limits.depth", x.depth, g.limits.Depth))
 	}
-	if op.Operation.Operation == ast.Subscription {
-		return g.oneRoot(op)
-	}
-	return nil
+	return g.checkRoots(op.Operation, c.roots(op.Operation), x.fields)
 }
 
-// oneRoot refuses a subscription to two streams at once. The validation rule
-// lets two aliases of one field pass.
-func (g guard) oneRoot(op *graphql.OperationContext) *gqlerror.Error {
-	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{rootNames[ast.Subscription]})
-	if len(fields) == 1 {
-		return nil
+// checkRoots refuses a subscription to two streams at once (the validation
+// rule lets two aliases of one field pass), and queries that read too much.
+func (g guard) checkRoots(op *ast.OperationDefinition, roots ast.SelectionSet, fields int) *gqlerror.Error {
+	if op.Operation == ast.Subscription && len(roots) != 1 {
+		return validationError(op.Position, fmt.Sprintf(
+			"a subscription selects exactly one field, and this one selects %d: send one subscription for each", len(roots)))
 	}
-	return validationError(op.Operation.Position, fmt.Sprintf(
-		"a subscription selects exactly one field, and this one selects %d: send one subscription for each", len(fields)))
+	scans := 0
+	for _, s := range roots {
+		if f, ok := s.(*ast.Field); ok {
+			if r := g.routes[op.Operation][f.Name]; r != nil && r.core == coreRows {
+				scans++
+			}
+		}
+	}
+	if scans > 1 && fields+(scans-1)*scanPrice > g.limits.Fields {
+		return coded(codeTooComplex, fmt.Sprintf(
+			"the operation reads sources from end to end %d times, each counted as %d fields: no more than %d are allowed, the setting limits.fields",
+			scans, scanPrice, g.limits.Fields))
+	}
+	return nil
 }
 
 // extent is the size of a selection set with its fragments expanded.
@@ -182,8 +199,7 @@ type extent struct{ fields, depth int }
 // selectionWalk measures selection sets. Fragments are measured once, so that
 // documents whose fragments double at each level stay cheap.
 type selectionWalk struct {
-	op        *graphql.OperationContext
-	limits    *Limits
+	*collector
 	fragments map[string]extent
 }
 
@@ -231,16 +247,10 @@ func (w *selectionWalk) conditions(list ast.DirectiveList) *gqlerror.Error {
 		if d.Name != "skip" && d.Name != "include" {
 			continue
 		}
-		arg := d.Arguments.ForName("if")
-		if arg == nil {
+		if _, ok := w.condition(d); ok {
 			continue
 		}
-		if v, err := arg.Value.Value(w.op.Variables); err == nil {
-			if _, ok := v.(bool); ok {
-				continue
-			}
-		}
-		e := badInput("", fmt.Sprintf("@%s(if: %s) needs true or false", d.Name, arg.Value)).gql()
+		e := badInput("", fmt.Sprintf("@%s(if: %s) needs true or false", d.Name, d.Arguments.ForName("if").Value)).gql()
 		e.Locations = location(d.Position)
 		return e
 	}

@@ -96,7 +96,7 @@ func pageSize(rows int, limit, offset *int) int {
 }
 
 func (r *Resolver) rowEncoder(ctx context.Context, s *live) (*codec.RowEncoder, error) {
-	sel := selected(ctx, s.names.Row)
+	sel := selected(ctx)
 	e, err := plan(r.plans, coreRow, s.index, "", sel, func() (*codec.RowEncoder, error) {
 		return codec.CompileRow(s.shape, sel)
 	})

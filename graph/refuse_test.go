@@ -127,6 +127,8 @@ func TestRepeatedFields(t *testing.T) {
 	} {
 		w.refused(query, "", codeTooComplex, "limits.fields")
 	}
+	w.refused(`{ `+repeat(120, func(i int) string { return word(i) + "x: trades(where: {id: {_gt: 1}}) { id } " })+`}`, "",
+		codeTooComplex, "120 times", "limits.fields")
 	w.mustAsk(`{ trades { `+strings.Repeat("id ", 400)+`} }`, "")
 	w.mustAsk(`{ `+repeat(400, func(i int) string { return word(i) + "x: trades_by_pk(id: 1) { id side } " })+`}`, "")
 }
@@ -141,6 +143,26 @@ func TestFragmentBomb(t *testing.T) {
 	b.WriteString("} fragment F60 on Query { sources { name } }")
 	w := newWorld(t, nil)
 	w.refused(b.String(), "", codeTooComplex, "limits.fields")
+}
+
+// TestFragmentChains: fragments in fragments are no reason to copy anything.
+func TestFragmentChains(t *testing.T) {
+	w := newWorld(t, nil)
+	chain := func(typ, start, end string) string {
+		return "{ " + start + repeat(60, func(i int) string {
+			return fmt.Sprintf("...F%d } fragment F%d on %s { ", i, i, typ)
+		}) + end + " }"
+	}
+	w.equal("root", w.mustAsk(chain("Query", "", "trades_by_pk(id: 1) { id } sources { name }"), ""),
+		`{"trades_by_pk":{"id":1},"sources":[{"name":"trades"},{"name":"wide_one"}]}`)
+	w.equal("sources", w.mustAsk(
+		"{ sources { ...F0 } } "+strings.SplitN(chain("Source", "", "name"), "} ", 2)[1], ""),
+		`{"sources":[{"name":"trades"},{"name":"wide_one"}]}`)
+	w.equal("rows", w.mustAsk("{ trades(limit: 1) { ...F0 } } "+strings.SplitN(chain("trades", "", "id"), "} ", 2)[1], ""),
+		`{"trades":[{"id":1}]}`)
+	inline := strings.Repeat("... { ", 15)
+	w.equal("inline", w.mustAsk("{ "+inline+"sources { name } "+strings.Repeat("} ", 15)+"}", ""),
+		`{"sources":[{"name":"trades"},{"name":"wide_one"}]}`)
 }
 
 func TestNesting(t *testing.T) {
@@ -253,6 +275,42 @@ func TestPanicsAreAnswered(t *testing.T) {
 	}
 	w.equal("data", data, "null")
 	w.mustAsk(`{ trades { id } }`, "")
+}
+
+// TestPanicsOutsideOfResolvers hands in what no transport does.
+func TestPanicsOutsideOfResolvers(t *testing.T) {
+	w := newWorld(t, nil)
+	handler, _ := w.exec.DispatchOperation(t.Context(), &graphql.OperationContext{})
+	if r := handler(t.Context()); len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != codeInternal || r.Data != nil {
+		t.Errorf("got %+v", r)
+	}
+	if _, errs := w.exec.CreateOperationContext(t.Context(), nil); len(errs) != 1 || errs[0].Extensions["code"] != codeInternal {
+		t.Errorf("got %v", errs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	op, errs := w.exec.CreateOperationContext(ctx, params(t, `{ trades { id } }`, ""))
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	handler, inner := w.exec.DispatchOperation(ctx, op)
+	if r := handler(inner); len(r.Errors) != 1 || r.Errors[0].Extensions["code"] != codeTimeout {
+		t.Errorf("a canceled query answers %s %v", r.Data, r.Errors)
+	}
+}
+
+func TestNumbersOfOtherDecoders(t *testing.T) {
+	w := newWorld(t, nil)
+	p := params(t, `query ($w: tradesExpression, $n: Int) { trades(where: $w, limit: $n) { id } }`, "")
+	p.Variables = map[string]any{
+		"w": map[string]any{"id": map[string]any{"_in": []any{float64(2), int64(3), 9}}, "price": map[string]any{"_gt": 0.5}}, "n": 3,
+	}
+	op, errs := w.exec.CreateOperationContext(t.Context(), p)
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	handler, ctx := w.exec.DispatchOperation(t.Context(), op)
+	w.equal("rows", string(handler(ctx).Data), `{"trades":[{"id":2}]}`)
 }
 
 func TestPersistedQueries(t *testing.T) {

@@ -127,12 +127,12 @@ func (r *Resolver) subscription(
 
 // encoder returns the encoder for the field being resolved.
 func (r *Resolver) encoder(ctx context.Context, s *live, kind string) (feed.Encoder, error) {
-	typ, compile := s.names.Update, codec.CompileUpdates
+	compile := codec.CompileUpdates
 	if kind == coreChanges {
-		typ, compile = s.names.ChangesFrame, codec.CompileChanges
+		compile = codec.CompileChanges
 	}
 	alias := graphql.GetFieldContext(ctx).Field.Alias
-	sel := selected(ctx, typ)
+	sel := selected(ctx)
 	e, err := plan(r.plans, kind, s.index, alias, sel, func() (feed.Encoder, error) {
 		return compile(s.shape, alias, sel)
 	})

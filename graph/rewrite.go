@@ -85,11 +85,11 @@ func (x *executable) assertRoute(m *merged, op ast.Operation, f *ast.FieldDefini
 func isIntrospection(field string) bool { return len(field) > 2 && field[:2] == "__" }
 
 // rewrite returns the operation that the generated code executes: the same
-// operation with its root fields replaced by core fields. Aliases, positions,
-// selections and directives stay.
+// operation without fragments, its root fields replaced by core fields.
+// Aliases, positions, arguments of core fields and directives stay.
 func (x *executable) rewrite(op *graphql.OperationContext) *graphql.OperationContext {
 	kind := op.Operation.Operation
-	fields := graphql.CollectFields(op, op.Operation.SelectionSet, []string{rootNames[kind]})
+	c := collector{fragments: op.Doc.Fragments, variables: op.Variables}
 	raw := rawVariables(op)
 	out := &graphql.OperationContext{
 		RawQuery:               op.RawQuery,
@@ -105,14 +105,15 @@ func (x *executable) rewrite(op *graphql.OperationContext) *graphql.OperationCon
 		Stats:                  op.Stats,
 	}
 	operation := *op.Operation
-	operation.SelectionSet = make(ast.SelectionSet, 0, len(fields))
+	operation.SelectionSet = c.flatten(op.Operation.SelectionSet, rootNames[kind])
 	copied := false
-	for i := range fields {
-		r := x.routes[kind][fields[i].Name]
+	for i, s := range operation.SelectionSet {
+		f, ok := s.(*ast.Field)
+		if !ok {
+			continue
+		}
+		r := x.routes[kind][f.Name]
 		if r == nil {
-			f := *fields[i].Field
-			f.SelectionSet = fields[i].Selections
-			operation.SelectionSet = append(operation.SelectionSet, &f)
 			continue
 		}
 		if !copied { // exact values travel as variables whose names no document can hold
@@ -121,17 +122,16 @@ func (x *executable) rewrite(op *graphql.OperationContext) *graphql.OperationCon
 				out.Variables = map[string]any{}
 			}
 		}
-		operation.SelectionSet = append(operation.SelectionSet, r.field(&fields[i], raw, out.Variables))
+		operation.SelectionSet[i] = r.field(f, raw, out.Variables)
 	}
 	out.Operation = &operation
 	return out
 }
 
 // field returns the core field in place of f.
-func (r *route) field(f *graphql.CollectedField, raw, variables map[string]any) *ast.Field {
-	core := *f.Field
+func (r *route) field(f *ast.Field, raw, variables map[string]any) *ast.Field {
+	core := *f
 	core.Name, core.Definition = r.def.Name, r.def
-	core.SelectionSet = f.Selections
 	core.Arguments = make(ast.ArgumentList, 0, len(f.Arguments)+1)
 	core.Arguments = append(core.Arguments, &ast.Argument{
 		Name:  "source",

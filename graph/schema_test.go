@@ -4,7 +4,10 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/tycostream/tycostream/internal/relation"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -38,5 +41,29 @@ func TestSDL(t *testing.T) {
 				t.Errorf("without feeds the schema is another: %v", err)
 			}
 		})
+	}
+}
+
+// TestNamesOfTheProduct checks the example that the documentation of the API
+// uses throughout.
+func TestNamesOfTheProduct(t *testing.T) {
+	s := style(true, &relation.Schema{Key: []int{0}, Columns: []relation.Column{
+		column("instrument_id", relation.Integer), column("symbol", relation.String), column("latest_price", relation.Decimal),
+	}})
+	s.Columns[2].Field, s.Columns[2].Nullable = "lastPrice", false
+	sdl, err := SDL(Model{CamelCase: true, Sources: []Source{{Name: "live_pnl", Base: "livePnL", Schema: s}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"livePnL(where: LivePnLExpression, snapshot: Boolean = true): LivePnLUpdate!",
+		"livePnLChanges(where: LivePnLExpression, snapshot: Boolean = true, maxRows: Int): LivePnLChanges!",
+		"livePnL(where: LivePnLExpression, orderBy: [LivePnLOrderBy!], limit: Int, offset: Int): [LivePnL!]!",
+		"livePnLByPk(instrumentId: Int!): LivePnL",
+		"instrumentId: Int!", "symbol: String", "lastPrice: Decimal!", "lastPrice: DecimalComparison", "lastPrice: OrderBy",
+	} {
+		if !strings.Contains(sdl, "  "+line+"\n") {
+			t.Errorf("the schema lacks %s", line)
+		}
 	}
 }

@@ -11,21 +11,19 @@ import (
 )
 
 // selected returns the selection of the field being resolved, as encoders take
-// it: fragments and directives resolved. typ is the field's type in the merged
-// schema; the core field's own is only a scalar.
-func selected(ctx context.Context, typ string) []codec.Field {
-	op := graphql.GetOperationContext(ctx)
-	return collect(op, graphql.GetFieldContext(ctx).Field.Selections, typ)
+// it. Fragments have been resolved before (see collector).
+func selected(ctx context.Context) []codec.Field {
+	return fieldsOf(graphql.GetFieldContext(ctx).Field.Selections)
 }
 
-func collect(op *graphql.OperationContext, set ast.SelectionSet, typ string) []codec.Field {
-	fields := graphql.CollectFields(op, set, []string{typ})
-	out := make([]codec.Field, len(fields))
-	for i := range fields {
-		f := &fields[i]
-		out[i] = codec.Field{Alias: f.Alias, Name: f.Name}
-		if len(f.Selections) > 0 {
-			out[i].Fields = collect(op, f.Selections, f.Definition.Type.Name())
+func fieldsOf(set ast.SelectionSet) []codec.Field {
+	if len(set) == 0 {
+		return nil
+	}
+	out := make([]codec.Field, 0, len(set))
+	for _, s := range set {
+		if f, ok := s.(*ast.Field); ok {
+			out = append(out, codec.Field{Alias: f.Alias, Name: f.Name, Fields: fieldsOf(f.SelectionSet)})
 		}
 	}
 	return out

@@ -23,7 +23,7 @@ type Enum struct {
 
 // Problem is one name that cannot stand. Exactly one of Source and Enum is
 // set; Column and Value narrow it down.
-type Problem struct {
+type Problem struct { //nolint:errname // a finding that can also serve as an error
 	Source, Column string
 	Enum, Value    string
 	Text           string // what is wrong
