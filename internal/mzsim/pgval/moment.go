@@ -193,6 +193,9 @@ func parseInterval(text string) (span, error) {
 
 func (iv *span) add(v float64, unit string) error {
 	const second = 1e6
+	if unit == "ms" { // not several m
+		unit = "msec"
+	}
 	switch strings.TrimSuffix(unit, "s") {
 	case "year", "y", "yr":
 		iv.months += int(v * 12)
@@ -213,10 +216,6 @@ func (iv *span) add(v float64, unit string) error {
 	case "millisecond", "msec":
 		iv.micros += int64(v * 1000)
 	default:
-		if unit == "ms" {
-			iv.micros += int64(v * 1000)
-			return nil
-		}
 		return fmt.Errorf("unknown units %s", unit)
 	}
 	return nil
