@@ -79,6 +79,19 @@ func BenchmarkValidate(b *testing.B) {
 		"fields":  `{ trades { ` + strings.Repeat("id ", limits.Tokens-10) + `} }`,
 		"aliases": `{ trades { ` + repeat(limits.Tokens/4, func(i int) string { return "a" + word(i) + ": id " }) + `} }`,
 		"list":    `{ trades(where: {id: {_in: [` + strings.Repeat("1 ", limits.Tokens-50) + `]}}) { id } }`,
+		"fragments": `{ trades { ` + repeat(400, func(i int) string { return "..." + word(i) + "x " }) + `} } ` +
+			repeat(400, func(i int) string { return "fragment " + word(i) + "x on trades { id } " }),
+		"fragments in parents": `{ ` + repeat(20, func(int) string {
+			return `p: trades { ` + repeat(150, func(i int) string { return "..." + word(i) + "x " }) + `} `
+		}) + `} ` + repeat(150, func(i int) string { return "fragment " + word(i) + "x on trades { id side price } " }),
+		"fragments in fragments": `{ trades { ...ax } } ` + repeat(60, func(i int) string {
+			return "fragment " + word(i) + "x on trades { id " + repeat(60, func(j int) string {
+				if j <= i {
+					return ""
+				}
+				return "..." + word(j) + "x "
+			}) + "} "
+		}),
 		"nested": `{ trades(where: ` + strings.Repeat(`{_and: [`, limits.Depth/2-2) + strings.Repeat("{id: {_eq: 1}} ", limits.Tokens/10) +
 			strings.Repeat(`]}`, limits.Depth/2-2) + `) { id } }`,
 	} {

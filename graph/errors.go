@@ -93,7 +93,7 @@ func (p *presenter) present(ctx context.Context, err error) *gqlerror.Error {
 		return nil
 	}
 	out, located := errors.AsType[*gqlerror.Error](err)
-	if located && out.Err == nil { // written for clients: by us, or by gqlgen
+	if located && (out.Err == nil || out.Extensions["code"] != nil) { // written for clients: by us, or by gqlgen
 		if out.Extensions["code"] == nil {
 			errcode.Set(out, codeBadInput)
 		}

@@ -180,7 +180,7 @@ func (w *world) ask(query, variables string) (string, gqlerror.List) {
 	w.Helper()
 	handler, errs := w.start(w.Context(), query, variables)
 	if errs != nil {
-		return "", errs
+		return "", w.exec.DispatchError(w.Context(), errs).Errors
 	}
 	resp := handler(w.Context())
 	if resp == nil {

@@ -63,7 +63,8 @@ type Limits struct {
 }
 
 // DefaultLimits are generous for people and applications, and small enough
-// that no single request takes a noticeable share of a second.
+// that no document takes more than a quarter of a second of one core before it
+// is known to be valid (BenchmarkValidate).
 func DefaultLimits() Limits {
 	return Limits{
 		DocumentBytes: 128 << 10,
