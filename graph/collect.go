@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -43,7 +45,7 @@ type fieldGroup struct{ fields ast.SelectionSet }
 func (g *fieldGroup) add(f *ast.Field) {
 	for _, s := range g.fields {
 		if known, ok := s.(*ast.Field); ok && known.Alias == f.Alias {
-			known.SelectionSet = append(known.SelectionSet[:len(known.SelectionSet):len(known.SelectionSet)], f.SelectionSet...)
+			known.SelectionSet = append(slices.Clip(known.SelectionSet), f.SelectionSet...)
 			return
 		}
 	}

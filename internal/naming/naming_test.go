@@ -101,14 +101,34 @@ func columns(names ...string) []Column {
 	return out
 }
 
+// schemaCase is a schema and what is wrong with its names.
+type schemaCase struct {
+	camel   bool
+	enums   []Enum
+	sources []Source
+	want    []string // parts of each problem, in order
+}
+
+func (tc schemaCase) check(t *testing.T) {
+	got := Check(tc.camel, tc.enums, tc.sources)
+	if len(got) != len(tc.want) {
+		t.Fatalf("got %d problems, want %d: %+v", len(got), len(tc.want), got)
+	}
+	for i, p := range got {
+		for part := range strings.SplitSeq(tc.want[i], "|") {
+			if !strings.Contains(p.Error(), part) {
+				t.Errorf("problem %d is %q, want something about %q", i, p.Error(), part)
+			}
+		}
+		if (p.Source == "") == (p.Enum == "") {
+			t.Errorf("problem %d names %q and %q, want exactly one", i, p.Source, p.Enum)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	side := Enum{Name: "side", Values: []string{"buy", "sell"}}
-	for name, tc := range map[string]struct {
-		camel   bool
-		enums   []Enum
-		sources []Source
-		want    []string // parts of each problem, in order
-	}{
+	for name, tc := range map[string]schemaCase{
 		"good": {
 			enums:   []Enum{side},
 			sources: []Source{{Name: "trades", Base: "trades", Columns: columns("id", "side", "_note")}, {Name: "trade", Base: "trade"}},
@@ -167,21 +187,6 @@ func TestCheck(t *testing.T) {
 			want:    []string{"an enum", "my-view|graphql_name: my_view"},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			got := Check(tc.camel, tc.enums, tc.sources)
-			if len(got) != len(tc.want) {
-				t.Fatalf("got %d problems, want %d: %+v", len(got), len(tc.want), got)
-			}
-			for i, p := range got {
-				for part := range strings.SplitSeq(tc.want[i], "|") {
-					if !strings.Contains(p.Error(), part) {
-						t.Errorf("problem %d is %q, want something about %q", i, p.Error(), part)
-					}
-				}
-				if (p.Source == "") == (p.Enum == "") {
-					t.Errorf("problem %d names %q and %q, want exactly one", i, p.Source, p.Enum)
-				}
-			}
-		})
+		t.Run(name, tc.check)
 	}
 }
