@@ -24,6 +24,13 @@ func (t *Type) Binary(text string) ([]byte, error) {
 		}
 		b := binary.BigEndian.AppendUint64(nil, v)
 		return b[8-t.Size:], nil
+	case t.Class == Interval:
+		iv, err := parseInterval(text)
+		if err != nil {
+			return nil, err
+		}
+		b := binary.BigEndian.AppendUint64(nil, uint64(iv.micros))                                                      //nolint:gosec // two's complement
+		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, uint32(iv.days)), uint32(iv.months)), nil //nolint:gosec // likewise
 	case t.Class == Numeric:
 		if b, ok := specialNumeric(text); ok {
 			return b, nil
@@ -47,6 +54,8 @@ func (t *Type) Binary(text string) ([]byte, error) {
 // specialNumeric encodes what Materialize writes differently from others.
 func specialNumeric(text string) ([]byte, bool) {
 	switch text {
+	case "0":
+		return make([]byte, 8), true
 	case "NaN":
 		return []byte{0, 0, 0xff, 0xff, 0xc0, 0, 0, 0}, true
 	case "Infinity":

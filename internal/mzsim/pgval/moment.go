@@ -193,8 +193,11 @@ func parseInterval(text string) (span, error) {
 
 func (iv *span) add(v float64, unit string) error {
 	const second = 1e6
-	if unit == "ms" { // not several m
+	switch unit { // not several m or u
+	case "ms":
 		unit = "msec"
+	case "us":
+		unit = "usec"
 	}
 	switch strings.TrimSuffix(unit, "s") {
 	case "year", "y", "yr":
@@ -215,6 +218,8 @@ func (iv *span) add(v float64, unit string) error {
 		iv.micros += int64(v * second)
 	case "millisecond", "msec":
 		iv.micros += int64(v * 1000)
+	case "microsecond", "usec":
+		iv.micros += int64(v)
 	default:
 		return fmt.Errorf("unknown units %s", unit)
 	}

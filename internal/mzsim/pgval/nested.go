@@ -257,6 +257,9 @@ func (t *Type) normalRange(open byte, low, high string, end byte) (string, error
 	if high == "" {
 		end = ')'
 	}
+	if low != "" && high != "" && t.Elem.Compare(low, high) > 0 {
+		return "", errors.New("range lower bound must be less than or equal to range upper bound")
+	}
 	if t.Elem.Class == Int || t.Elem.Class == Date {
 		var err error
 		if open == '(' && low != "" {
@@ -271,13 +274,8 @@ func (t *Type) normalRange(open byte, low, high string, end byte) (string, error
 			return "", err
 		}
 	}
-	if low != "" && high != "" {
-		switch c := t.Elem.Compare(low, high); {
-		case c > 0:
-			return "", errors.New("range lower bound must be less than or equal to range upper bound")
-		case c == 0 && (open == '(' || end == ')'):
-			return "empty", nil
-		}
+	if low != "" && high != "" && t.Elem.Compare(low, high) >= 0 && (open == '(' || end == ')') {
+		return "empty", nil
 	}
 	q := func(s string) string {
 		if s == "" {
