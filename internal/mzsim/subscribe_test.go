@@ -16,8 +16,8 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
-// masked replaces timestamps by T, as the vectors do.
-var masked = regexp.MustCompile(`\b\d{13,20}\b`)
+// masked replaces timestamps by T, as the vectors do (in a bubble they have 12 digits).
+var masked = regexp.MustCompile(`\b\d{12,20}\b`)
 
 // fetch runs a statement and returns its rows, timestamps masked.
 func (w *wire) fetch(sql string) []string {
