@@ -119,6 +119,35 @@ func TestTheOriginalsSubscription(t *testing.T) {
 	}
 }
 
+// signal returns a wake function that leaves a token in c.
+func signal(c chan struct{}) func() {
+	return func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// warm reads a subscription's snapshot and leaves its cursor open: while a view
+// is being built its first readers are told so in frames, each when it comes.
+func (w *world) warm(query string) {
+	w.Helper()
+	sink, errs := w.viaSink(query, "")
+	if errs != nil {
+		w.Fatal(errs)
+	}
+	wake := make(chan struct{}, 1)
+	c := sink.Open(signal(wake))
+	w.Cleanup(c.Close)
+	for got := ""; !strings.Contains(got, `"last":true`) && !strings.Contains(got, `{"data":{"`+sink.Source+`":`); {
+		got += strings.Join(drain(w.T, c), "")
+		if got == "" || strings.Contains(got, `"last":false`) && !strings.Contains(got, `"last":true`) {
+			<-wake
+		}
+	}
+}
+
 func TestSinkAndHandlerGiveTheSameBytes(t *testing.T) {
 	for _, query := range []string{
 		`subscription { trades { operation data { _key id side price __typename } fields timestamp __typename } }`,
@@ -127,17 +156,13 @@ func TestSinkAndHandlerGiveTheSameBytes(t *testing.T) {
 		`subscription { wide_one { data { big_one an_id text_ amount ratio is_open at_ on_day at_time doc list side n } } }`,
 	} {
 		w := newWorld(t, nil)
+		w.warm(query)
 		sink, errs := w.viaSink(query, "")
 		if errs != nil || sink.Open == nil {
 			t.Fatalf("no sink: %v", errs)
 		}
 		wake := make(chan struct{}, 1)
-		c := sink.Open(func() {
-			select {
-			case wake <- struct{}{}:
-			default:
-			}
-		})
+		c := sink.Open(signal(wake))
 		handler, errs := w.start(t.Context(), query, "")
 		if errs != nil {
 			t.Fatal(errs)
