@@ -78,7 +78,7 @@ func (s *settings) run(ctx context.Context, log *slog.Logger) (err error) {
 	defer wg.Wait()
 	defer cancel()
 	for i := range s.writers {
-		w := market.Writer{URL: url, Instruments: s.instruments, Rate: s.rate / float64(s.writers), Seed: uint64(i)} //nolint:gosec // a small number
+		w := market.Writer{URL: url, Instruments: s.instruments, Rate: s.rate / float64(s.writers), Seed: uint64(i)}
 		w.Share(i, s.writers)
 		wg.Go(func() { market.Keep(ctx, log, "writer", w.Run) })
 	}
@@ -106,12 +106,12 @@ func (s *settings) serve(ctx context.Context, log *slog.Logger, url string) erro
 		return nil
 	}
 	program := filepath.Join(dir, "tycostream")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/tycostream/tycostream/cmd/tycostream")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/tycostream/tycostream/cmd/tycostream") //nolint:gosec // a path of our own
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build the gateway: %w", err)
 	}
-	gateway := exec.CommandContext(ctx, program, "serve")
+	gateway := exec.CommandContext(ctx, program, "serve") //nolint:gosec // built above
 	gateway.Env = append(os.Environ(), env...)
 	gateway.Stdout, gateway.Stderr = os.Stdout, os.Stderr
 	gateway.Cancel = func() error { return gateway.Process.Signal(syscall.SIGTERM) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -88,7 +89,7 @@ func (s *Server) initialize(ctx context.Context) error {
 		}
 		args = append(args, "-A", "scram-sha-256", "--pwfile", file)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), args...) //nolint:gosec // binDir found it
 	cmd.SysProcAttr = s.run.attr()
 	cmd.Dir = s.dir
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -145,9 +146,7 @@ func (s *Server) spawn() error {
 	if s.opts.Fsync {
 		settings["fsync"], settings["full_page_writes"], settings["synchronous_commit"] = "on", "on", "on"
 	}
-	for name, value := range s.opts.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, s.opts.Settings)
 	args := []string{"-D", s.data()}
 	for name, value := range settings {
 		args = append(args, "-c", name+"="+value)
@@ -157,7 +156,7 @@ func (s *Server) spawn() error {
 		return fmt.Errorf("open the server's log: %w", err)
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
-	//nolint:noctx // outlives the call: Stop ends it
+	//nolint:noctx,gosec // outlives the call: Stop ends it
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), args...)
 	cmd.SysProcAttr = s.run.attr()
 	cmd.Dir = s.dir

@@ -274,14 +274,15 @@ func (t *table) typeName() string {
 // identity is a hash over what must be equal for rows to be comparable: the
 // server's history, the table, and the columns that the source uses.
 func (t *table) identity(def *source.Definition) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "postgres\n%s\n%q\n%d\n%q\n", t.server.identity, t.server.database, t.oid, def.Key)
+	var h strings.Builder
+	fmt.Fprintf(&h, "postgres\n%s\n%q\n%d\n%q\n", t.server.identity, t.server.database, t.oid, def.Key)
 	for i := range t.columns {
 		if c := &t.columns[i]; t.uses(def, c) {
-			fmt.Fprintf(h, "%q %q %d\n", c.Name, c.SQLType, c.typ)
+			fmt.Fprintf(&h, "%q %q %d\n", c.Name, c.SQLType, c.typ)
 		}
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18])
+	sum := sha256.Sum256([]byte(h.String()))
+	return base64.RawURLEncoding.EncodeToString(sum[:18])
 }
 
 // uses reports whether the source takes the column: the declared ones, or all

@@ -1,12 +1,12 @@
 package postgres_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/backend/postgres"
 	"github.com/tycostream/tycostream/internal/source"
+	"github.com/tycostream/tycostream/internal/testpg"
 )
 
 func TestMissingTableComes(t *testing.T) {
@@ -104,91 +104,113 @@ func TestForeignPublicationsThatCover(t *testing.T) {
 	}
 }
 
-func TestDurableSlot(t *testing.T) {
+// durable is a test of a named slot.
+type durable struct {
+	*testing.T
+	db   *testpg.Database
+	b    source.Backend
+	slot string
+}
+
+func newDurable(t *testing.T) *durable {
+	t.Helper()
 	db := pool.Database(t)
 	db.Exec(t, "CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1, 'x')")
 	slot := "slot_" + db.Name
-	b := backend(t, postgres.Options{URL: db.URL(), Slot: slot})
-	ra, rb := newRecorder(definition("a", "id")), newRecorder(definition("b", "id"))
-	position := func(r *recorder) source.Position {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.rel == nil {
-			return source.Position{}
-		}
-		return source.Position{Identity: r.rel.Identity, Frontier: r.frontier}
-	}
-	with := func(rs ...*recorder) []source.Target {
-		var ts []source.Target
-		for _, r := range rs {
-			ts = append(ts, source.Target{Def: r.def, Sink: asking{r}, Resume: position(r)})
-		}
-		return ts
-	}
-	count := func(r *recorder) [2]int {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return [2]int{r.snaps, r.resumes}
-	}
+	return &durable{T: t, db: db, slot: slot, b: backend(t, postgres.Options{URL: db.URL(), Slot: slot})}
+}
 
-	run := follow(t, b, with(ra)...)
+// follow goes on from where the recorders stand.
+func (d *durable) follow(rs ...*recorder) *running {
+	d.Helper()
+	var targets []source.Target
+	for _, r := range rs {
+		r.mu.Lock()
+		tg := source.Target{Def: r.def, Sink: asking{r}}
+		if r.rel != nil {
+			tg.Resume = source.Position{Identity: r.rel.Identity, Frontier: r.frontier}
+		}
+		r.mu.Unlock()
+		targets = append(targets, tg)
+	}
+	return follow(d.T, d.b, targets...)
+}
+
+func (d *durable) counts(r *recorder, snapshots, resumes int) {
+	d.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.snaps != snapshots || r.resumes != resumes {
+		d.Fatalf("%d snapshots and %d resumes, want %d and %d", r.snaps, r.resumes, snapshots, resumes)
+	}
+}
+
+// free waits until nobody uses the slot.
+func (d *durable) free() {
+	d.Helper()
+	deadline := time.Now().Add(patience)
+	for d.db.Text(d, "SELECT active::text FROM pg_replication_slots WHERE slot_name = $1", d.slot) == "true" && time.Now().Before(deadline) {
+		pause(d.Context(), 10*time.Millisecond)
+	}
+}
+
+func TestNamedSlotResumes(t *testing.T) {
+	d := newDurable(t)
+	ra, rb := newRecorder(definition("a", "id")), newRecorder(definition("b", "id"))
+	run := d.follow(ra)
 	ra.rowsBecome(t, "1|x")
-	db.Exec(t, "INSERT INTO a VALUES (2, 'y')")
+	d.db.Exec(t, "INSERT INTO a VALUES (2, 'y')")
 	ra.rowsBecome(t, "1|x", "2|y")
 	run.stop(t)
 
-	db.Exec(t, "UPDATE a SET v = 'z' WHERE id = 1; DELETE FROM a WHERE id = 2; INSERT INTO b VALUES (5)")
-	run = follow(t, b, with(ra, rb)...) // a resumes, b is new
+	d.db.Exec(t, "UPDATE a SET v = 'z' WHERE id = 1; DELETE FROM a WHERE id = 2; INSERT INTO b VALUES (5)")
+	run = d.follow(ra, rb) // a resumes, b is new
 	ra.rowsBecome(t, "1|z")
 	rb.rowsBecome(t, "5")
-	db.Exec(t, "INSERT INTO b VALUES (6); INSERT INTO a VALUES (3, '')")
+	d.db.Exec(t, "INSERT INTO b VALUES (6); INSERT INTO a VALUES (3, '')")
 	ra.rowsBecome(t, "1|z", "3|")
 	rb.rowsBecome(t, "5", "6")
-	if count(ra) != [2]int{1, 1} || count(rb) != [2]int{1, 0} {
-		t.Fatalf("snapshots and resumes: %v %v", count(ra), count(rb))
-	}
+	d.counts(ra, 1, 1)
+	d.counts(rb, 1, 0)
+	// While it is in use, nobody else gets it.
+	wantError(t, d.follow(newRecorder(definition("b", "id"))).end(t), source.Retry, "in use")
+	run.stop(t)
+}
+
+func TestNamedSlotThatCannotGoOn(t *testing.T) {
+	d := newDurable(t)
+	ra := newRecorder(definition("a", "id"))
+	run := d.follow(ra)
+	ra.rowsBecome(t, "1|x")
 	run.stop(t)
 
-	// The slot is gone: a snapshot.
-	drop := func() {
-		deadline := time.Now().Add(patience)
-		for db.Text(t, "SELECT active::text FROM pg_replication_slots WHERE slot_name = $1", slot) == "true" && time.Now().Before(deadline) {
-			pause(t.Context(), 10*time.Millisecond)
-		}
-		db.Exec(t, "SELECT pg_drop_replication_slot('"+slot+"')")
-	}
-	drop()
-	db.Exec(t, "DELETE FROM a")
-	run = follow(t, b, with(ra, rb)...)
+	d.free() // the slot is gone: a snapshot
+	d.db.Exec(t, "SELECT pg_drop_replication_slot('"+d.slot+"')")
+	d.db.Exec(t, "DELETE FROM a")
+	run = d.follow(ra)
 	ra.rowsBecome(t)
 	run.stop(t)
+	d.counts(ra, 2, 0)
 
-	// Somebody has moved the slot past our position: a snapshot.
-	stood := position(ra)
-	db.Exec(t, "INSERT INTO a VALUES (9, 'n')")
-	deadline := time.Now().Add(patience)
-	for db.Text(t, "SELECT active::text FROM pg_replication_slots WHERE slot_name = $1", slot) == "true" && time.Now().Before(deadline) {
-		pause(t.Context(), 10*time.Millisecond)
-	}
-	db.Exec(t, "SELECT pg_replication_slot_advance('"+slot+"', pg_current_wal_flush_lsn())")
-	before := count(ra)
-	run = follow(t, b, with(ra, rb)...)
+	d.db.Exec(t, "INSERT INTO a VALUES (9, 'n')")
+	d.free() // somebody has moved it past our position: a snapshot
+	d.db.Exec(t, "SELECT pg_replication_slot_advance('"+d.slot+"', pg_current_wal_flush_lsn())")
+	run = d.follow(ra)
 	ra.rowsBecome(t, "9|n")
-	if after := count(ra); after[0] != before[0]+1 || stood.Identity == "" {
-		t.Fatalf("snapshots and resumes: %v, before %v", after, before)
-	}
-	// While it is in use, nobody else gets it.
-	wantError(t, follow(t, b, with(newRecorder(definition("b", "id")))...).end(t), source.Retry, "in use")
 	run.stop(t)
+	d.counts(ra, 3, 0)
 
-	// A program of another kind owns the name.
-	drop()
-	db.Exec(t, "SELECT pg_create_logical_replication_slot('"+slot+"', 'test_decoding')")
-	err := follow(t, b, with(ra)...).end(t)
-	wantError(t, err, source.Config, "another program")
-	if !strings.Contains(err.Error(), slot) {
-		t.Fatal(err)
-	}
+	d.free() // the table was altered meanwhile: a snapshot
+	d.db.Exec(t, "ALTER TABLE a ADD w int DEFAULT 5")
+	run = d.follow(ra)
+	ra.rowsBecome(t, "9|n|5")
+	run.stop(t)
+	d.counts(ra, 4, 0)
+
+	d.free() // a program of another kind owns the name
+	d.db.Exec(t, "SELECT pg_drop_replication_slot('"+d.slot+"')")
+	d.db.Exec(t, "SELECT pg_create_logical_replication_slot('"+d.slot+"', 'test_decoding')")
+	wantError(t, d.follow(ra).end(t), source.Config, "another program", d.slot)
 }
 
 func TestSinkRefuses(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -234,6 +235,7 @@ func TestClassify(t *testing.T) {
 		{"53300", "", source.Retry},
 		{"40001", "", source.Retry},
 		{"08006", "", source.Retry},
+		{"08P01", "", source.Config},
 		{"55006", "", source.Retry},
 		{"55P03", "", source.Retry},
 		{"42704", "", source.Compacted},
@@ -307,7 +309,7 @@ func TestClock(t *testing.T) {
 	}
 	var k clock
 	for i := range uint64(marksMax + 10) {
-		k.mark(mark{i, int64(i)}) //nolint:gosec // small
+		k.mark(mark{i, int64(i)})
 	}
 	if len(k.marks) > marksMax {
 		t.Fatalf("%d marks", len(k.marks))
@@ -320,7 +322,7 @@ func TestPendingKeepsOneChangeForEachKey(t *testing.T) {
 		p := pending{schema: schema}
 		for round := range 3 {
 			for k := range keys {
-				p.put(relation.Texts(fmt.Sprint(k), fmt.Sprint(round)))
+				p.put(relation.Texts(strconv.Itoa(k), strconv.Itoa(round)))
 			}
 		}
 		p.remove(relation.Texts("1", "other"), true) // not the row that stands
@@ -336,6 +338,39 @@ func TestPendingKeepsOneChangeForEachKey(t *testing.T) {
 		}
 		if got := p.take(); len(got) != keys || len(p.changes) != 0 {
 			t.Fatalf("%d changes for %d keys", len(got), keys)
+		}
+	}
+}
+
+// BenchmarkUpdate is one update in a transaction of its own, from message to
+// sink.
+func BenchmarkUpdate(b *testing.B) {
+	sink := &checkingSink{}
+	tg := &target{Target: source.Target{Def: &source.Definition{Name: "pnl", Key: []string{"id"}}, Sink: sink}, table: pnlTable()}
+	if err := tg.open(); err != nil {
+		b.Fatal(err)
+	}
+	fo := &follow{b: &Backend{}, targets: []*target{tg}, start: 1}
+	s := newStream(fo, newWatch(fo))
+	message := func(text string) []byte { return append(make([]byte, 25), unhex(b, text)...) }
+	messages := [][]byte{message(vectorBegin), message(vectorUpdate), message(vectorCommit)}
+	for _, m := range messages {
+		m[0] = 'w'
+	}
+	relation := message(vectorRelation)
+	relation[0] = 'w'
+	if err := s.copyData(relation); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for n := uint64(1); b.Loop(); n++ {
+		binary.BigEndian.PutUint64(messages[0][26:], n*100)
+		binary.BigEndian.PutUint64(messages[2][27:], n*100)
+		binary.BigEndian.PutUint64(messages[2][35:], n*100+1)
+		for _, m := range messages {
+			if err := s.copyData(m); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	codeConfigLimit           = "53400"
 	codeNoDatabase            = "3D000"
 	codeUndefinedFile         = "58P01"
+	codeProtocolViolation     = "08P01"
 )
 
 // classify turns an error of the server or of the connection into a
@@ -75,6 +76,8 @@ func verdict(pg *pgconn.PgError) (source.Class, string) {
 			return source.Config, walLevelText
 		}
 		return source.Compacted, "the replication slot cannot go on"
+	case codeProtocolViolation: // "unsupported startup parameter", says PgBouncer
+		return source.Config, "the other side is no PostgreSQL server: connect to the server itself, not to a pooler"
 	case codeLockNotAvailable:
 		return source.Retry, "the database is busy"
 	}

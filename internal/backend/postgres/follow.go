@@ -119,7 +119,7 @@ func (f *follow) openTargets(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			t.print = t.table.fingerprint(t.Def)
+			t.opened = t.table.fingerprint(t.Def)
 			err = t.open()
 		}
 		if err != nil {
@@ -138,7 +138,8 @@ func retry(err error) bool {
 // replicationError explains why a replication connection was refused.
 func replicationError(err error, user string) error {
 	if hasCode(err, codeInsufficientPrivilege) {
-		return toRun("the database role may not replicate", err, "ALTER ROLE "+quote(user)+" REPLICATION")
+		return toRun("the database role may not replicate", err, "ALTER ROLE "+quote(user)+" REPLICATION",
+			"-- or, on Amazon RDS: GRANT rds_replication TO "+quote(user))
 	}
 	return err
 }

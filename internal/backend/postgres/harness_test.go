@@ -277,15 +277,15 @@ type running struct {
 
 var errStopped = errors.New("stopped by the test")
 
-func follow(t *testing.T, b source.Backend, targets ...source.Target) *running {
-	t.Helper()
-	ctx, cancel := context.WithCancelCause(t.Context())
+func follow(tb testing.TB, b source.Backend, targets ...source.Target) *running {
+	tb.Helper()
+	ctx, cancel := context.WithCancelCause(tb.Context())
 	r := &running{cancel: func() { cancel(errStopped) }, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		r.err = b.Follow(ctx, targets)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		r.cancel()
 		<-r.done
 	})

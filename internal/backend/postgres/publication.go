@@ -82,12 +82,14 @@ func (p *publication) covers(t *table) bool {
 
 // exactly reports whether the publication needs no change.
 func (p *publication) exactly(tables []*table) bool {
+	oids := map[uint32]bool{} // sources may share a table
 	for _, t := range tables {
 		if !p.covers(t) {
 			return false
 		}
+		oids[t.oid] = true
 	}
-	return p.all || len(p.schemas) > 0 || len(p.members) == len(tables)
+	return p.all || len(p.schemas) > 0 || len(p.members) == len(oids)
 }
 
 // statements are what makes the publication hold exactly these tables.

@@ -20,7 +20,7 @@ type stream struct {
 	f     *follow
 	watch *watch
 	conn  *pgconn.PgConn
-	byOID map[uint32]*target
+	byOID map[uint32][]*target // sources may share a table
 	clock *clock
 	row   rowMessage
 
@@ -52,11 +52,11 @@ const (
 
 func newStream(f *follow, w *watch) *stream {
 	s := &stream{
-		f: f, watch: w, conn: f.repl, byOID: map[uint32]*target{}, clock: w.clock,
+		f: f, watch: w, conn: f.repl, byOID: map[uint32][]*target{}, clock: w.clock,
 		pos: f.start, applied: f.start,
 	}
 	for t := range f.live() {
-		s.byOID[t.table.oid] = t
+		s.byOID[t.table.oid] = append(s.byOID[t.table.oid], t)
 		s.clock.wall = max(s.clock.wall, t.frontier.Wall)
 	}
 	return s
@@ -220,41 +220,40 @@ func (s *stream) decode(kind byte, body []byte) error {
 	case msgRelation:
 		var r relationMessage
 		if r, err = decodeRelation(body); err == nil {
-			if t := s.byOID[r.oid]; t != nil {
+			for _, t := range s.byOID[r.oid] {
 				t.shape, t.bound = &r, false
 			}
 		}
 	case msgInsert, msgUpdate, msgDelete:
 		if err = s.row.decode(kind, body); err == nil {
-			if t := s.target(s.row.oid); t != nil {
-				return s.blame(t, t.change(kind, &s.row, s.handOver))
-			}
+			err = s.concerned(s.row.oid, func(t *target) error { return t.change(kind, &s.row, s.handOver) })
 		}
 	case msgTruncate:
 		var oids []uint32
 		oids, err = decodeTruncate(body)
-		for _, oid := range oids {
-			if t := s.target(oid); t != nil {
-				if err := s.blame(t, t.truncate(s.handOver)); err != nil {
-					return err
-				}
-			}
+		for i := 0; err == nil && i < len(oids); i++ {
+			err = s.concerned(oids[i], func(t *target) error { return t.truncate(s.handOver) })
 		}
 	}
 	return err // types, origins and messages say nothing of rows
 }
 
-// target returns the target that a change in this transaction concerns, or
-// nil: another table, one that has failed, or one whose rows already hold it.
-func (s *stream) target(oid uint32) *target {
-	t := s.byOID[oid]
-	if t == nil || t.failed || s.tx.lsn <= t.frontier.Time {
-		return nil
+// concerned calls do for the targets that a change of a table in this
+// transaction concerns: not for those that have failed or whose rows already
+// hold it.
+func (s *stream) concerned(oid uint32, do func(*target) error) error {
+	for _, t := range s.byOID[oid] {
+		if t.failed || s.tx.lsn <= t.frontier.Time {
+			continue
+		}
+		if len(t.tx.changes) == 0 {
+			s.touched = append(s.touched, t)
+		}
+		if err := s.blame(t, do(t)); err != nil {
+			return err
+		}
 	}
-	if len(t.tx.changes) == 0 {
-		s.touched = append(s.touched, t)
-	}
-	return t
+	return nil
 }
 
 // blame fails t alone for an error that concerns nothing but its rows, and

@@ -14,7 +14,7 @@ type target struct {
 	source.Target
 
 	table  *table
-	print  string // fingerprint of the table that is followed
+	opened string // fingerprint of the table that is followed
 	schema *relation.Schema
 	layout []int
 	rows   holder  // nil when nothing needs to be remembered

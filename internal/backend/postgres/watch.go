@@ -23,7 +23,7 @@ type watch struct {
 type check struct {
 	t       *target
 	def     *source.Definition
-	print   string // of the table as it was opened; empty when it could not be
+	opened  string // of the table as it was opened; empty when it could not be
 	live    bool   // it took part when the watch began
 	missing bool   // reported
 }
@@ -37,7 +37,7 @@ type event struct {
 func newWatch(f *follow) *watch {
 	w := &watch{f: f, clock: &clock{}, events: make(chan event, len(f.targets)+1)}
 	for _, t := range f.targets {
-		w.checks = append(w.checks, check{t: t, def: t.Def, print: t.print, live: !t.failed})
+		w.checks = append(w.checks, check{t: t, def: t.Def, opened: t.opened, live: !t.failed})
 	}
 	return w
 }
@@ -100,10 +100,10 @@ func (w *watch) poll(ctx context.Context) error {
 			c.missing = true
 			w.events <- event{fail: c.t, err: err}
 		case err != nil:
-			c.print = "" // so that its return is noticed
-		case c.print == "" || c.missing:
+			c.opened = "" // so that its return is noticed
+		case c.opened == "" || c.missing:
 			return mistake(source.Retry, "%s can be followed now", t.title())
-		case t.fingerprint(c.def) != c.print:
+		case t.fingerprint(c.def) != c.opened:
 			return mistake(source.Compacted, "table %s was altered", t.title())
 		case c.live:
 			followed = append(followed, t)
