@@ -87,30 +87,30 @@ func TestCORS(t *testing.T) {
 	all := start(t, server.Config{AllowedOrigins: []string{"*"}}, routes())
 
 	resp, body := r.do(r.Addr(), "POST", "/graphql", "Origin", page)
-	if h := resp.Header; resp.StatusCode != 200 || h.Get("Access-Control-Allow-Origin") != page ||
+	if h := resp.Header; resp.StatusCode != http.StatusOK || h.Get("Access-Control-Allow-Origin") != page ||
 		h.Get("Access-Control-Allow-Credentials") != "true" || h.Get("Vary") != "Origin" {
 		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
 	}
 	resp, body = r.do(r.Addr(), "POST", "/graphql", "Origin", "https://evil.example")
-	if resp.StatusCode != 403 || !strings.Contains(body, "ALLOWED_ORIGINS") || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+	if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "ALLOWED_ORIGINS") || resp.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%d %v %s", resp.StatusCode, resp.Header, body)
 	}
 	resp, _ = r.do(r.Addr(), "OPTIONS", "/graphql", "Origin", page,
 		"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type,x-hasura-admin-secret")
-	if h := resp.Header; resp.StatusCode != 204 || !strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") ||
+	if h := resp.Header; resp.StatusCode != http.StatusNoContent || !strings.Contains(h.Get("Access-Control-Allow-Methods"), "POST") ||
 		h.Get("Access-Control-Allow-Headers") != "content-type,x-hasura-admin-secret" || h.Get("Access-Control-Max-Age") == "" {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 	resp, _ = r.do(r.Addr(), "OPTIONS", "/graphql", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
-	if resp.StatusCode != 403 {
+	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("foreign preflight: %d", resp.StatusCode)
 	}
 	resp, _ = all.do(all.Addr(), "POST", "/stream/x", "Origin", "https://evil.example")
-	if h := resp.Header; resp.StatusCode != 200 || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {
+	if h := resp.Header; resp.StatusCode != http.StatusOK || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 	resp, _ = r.do(r.Addr(), "GET", "/graphql")
-	if resp.StatusCode != 200 || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
 }

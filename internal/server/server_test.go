@@ -88,7 +88,7 @@ func (r *running) do(addr net.Addr, method, path string, header ...string) (*htt
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		r.t.Fatal(err)
@@ -182,10 +182,10 @@ func TestDrain(t *testing.T) {
 		t.Errorf("drained over %v", over)
 	}
 	// Requests are still answered, but no new ones should come.
-	if resp, body := r.do(r.Addr(), "GET", "/readyz"); resp.StatusCode != 503 || body != `{"status":"draining"}`+"\n" {
+	if resp, body := r.do(r.Addr(), "GET", "/readyz"); resp.StatusCode != http.StatusServiceUnavailable || body != `{"status":"draining"}`+"\n" {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
-	if resp, _ := r.do(r.Addr(), "GET", "/graphql"); resp.StatusCode != 200 {
+	if resp, _ := r.do(r.Addr(), "GET", "/graphql"); resp.StatusCode != http.StatusOK {
 		t.Error(resp.Status)
 	}
 	close(d.goOn)

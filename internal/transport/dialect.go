@@ -6,9 +6,9 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// appendMessage appends a message of either sub-protocol.
-func appendMessage(dst []byte, kind, id string, payload json.RawMessage) []byte {
-	dst = append(dst, '{')
+// encode returns a message of either sub-protocol.
+func encode(kind, id string, payload json.RawMessage) []byte {
+	dst := []byte{'{'}
 	if id != "" {
 		dst = append(append(append(dst, `"id":`...), appendJSON(nil, id)...), ',')
 	}
@@ -44,5 +44,5 @@ func (s *session) errorMessage(id string, errs ...*gqlerror.Error) []byte {
 			}{errs[0], errs}
 		}
 	}
-	return appendMessage(nil, "error", id, appendJSON(nil, payload))
+	return encode("error", id, appendJSON(nil, payload))
 }

@@ -174,7 +174,7 @@ func (h *Handler) Drain(ctx context.Context, over time.Duration) {
 		conns = append(conns, c)
 	}
 	h.mu.Unlock()
-	rand.Shuffle(len(conns), func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
+	rand.Shuffle(len(conns), func(i, j int) { conns[i], conns[j] = conns[j], conns[i] }) //nolint:gosec // only an order
 
 	start := time.Now()
 	t := time.NewTimer(0)

@@ -38,7 +38,10 @@ type gateway struct {
 	time uint64
 }
 
-func newGateway(tb testing.TB, o Options) *gateway { return startGateway(tb, o, false) }
+func newGateway(tb testing.TB, o Options) *gateway {
+	tb.Helper()
+	return startGateway(tb, o, false)
+}
 
 func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 	tb.Helper()
@@ -77,7 +80,7 @@ func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 	}
 	tb.Cleanup(func() {
 		g.srv.CloseClientConnections()
-		g.Handler.Close()
+		g.Close()
 		g.srv.Close()
 		g.srv.Client().CloseIdleConnections()
 	})
@@ -218,8 +221,8 @@ func (c *client) wantClose(code int, reason string) {
 }
 
 // eventually polls until ok.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.After(15 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -227,7 +230,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("never: %s", what)
+			tb.Fatalf("never: %s", what)
 		}
 	}
 }
@@ -236,7 +239,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func (g *gateway) do(method, path, body string, header ...string) (*http.Response, string) {
 	g.Helper()
 	resp := g.open(method, path, body, header...)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	all, err := io.ReadAll(resp.Body)
 	if err != nil {
 		g.Fatal(err)

@@ -116,7 +116,7 @@ func TestPersistedQuery(t *testing.T) {
 		t.Fatalf("%d %s", status, text)
 	}
 	resp, text := g.do("GET", "/graphql?extensions="+url.QueryEscape(strings.TrimPrefix(extension, `"extensions":`)), "")
-	if resp.StatusCode != 200 || text != `{"data":{"trades":[{"id":1}]}}` {
+	if resp.StatusCode != http.StatusOK || text != `{"data":{"trades":[{"id":1}]}}` {
 		t.Fatalf("%d %s", resp.StatusCode, text)
 	}
 	c := g.modern()

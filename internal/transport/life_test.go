@@ -70,13 +70,12 @@ func TestDrainSpreadsTheCloses(t *testing.T) {
 // Close does not wait for clients, whatever state they are in.
 func TestCloseEndsEverything(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
-	blocked := g.blocked()
-	_ = blocked
+	g.blocked()
 	g.dial(protocolModern) // has not sent connection_init
 	g.modern()
 	g.open("GET", "/stream/trades", "")
 	done := make(chan struct{})
-	go func() { defer close(done); g.Handler.Close() }()
+	go func() { defer close(done); g.Close() }()
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
@@ -242,7 +241,7 @@ func TestMutationsNeedTheSecret(t *testing.T) {
 	if _, body := g.do("POST", "/graphql", `{"query":"m"}`, "Content-Type", typeJSON, "X-Hasura-Admin-Secret", "s3cret"); body != ok {
 		t.Error(body)
 	}
-	if resp, body := g.do("GET", "/graphql?query=m", ""); resp.StatusCode != 405 || resp.Header.Get("Allow") != "POST" {
+	if resp, body := g.do("GET", "/graphql?query=m", ""); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST" {
 		t.Error(resp.Status, body)
 	}
 	for payload, want := range map[string]string{`{}`: denied, `{"headers":{"Authorization":"Bearer s3cret"}}`: ok} {

@@ -82,7 +82,7 @@ func TestIdleMemory(t *testing.T) {
 	}
 }
 
-func (g *gateway) subscribedRaw() {
+func (g *gateway) subscribedRaw() *rawClient {
 	g.Helper()
 	c := g.dialRaw()
 	err := c.say(initMessage)
@@ -95,4 +95,5 @@ func (g *gateway) subscribedRaw() {
 	if err != nil {
 		g.Fatal(err)
 	}
+	return c
 }

@@ -119,7 +119,7 @@ func (s *session) message(ctx context.Context, text []byte, id *auth.Identity) {
 	case "connection_init":
 		s.init(&m, id)
 	case "ping":
-		s.send(appendMessage(nil, "pong", "", m.Payload))
+		s.send(encode("pong", "", m.Payload))
 	case "pong":
 	case "subscribe":
 		s.subscribe(ctx, &m)
@@ -141,7 +141,7 @@ func (s *session) legacyMessage(ctx context.Context, m *clientMessage, id *auth.
 		s.subscribe(ctx, m)
 	case "stop":
 		if s.complete(m) {
-			s.send(appendMessage(nil, "complete", *m.ID, nil))
+			s.send(encode("complete", *m.ID, nil))
 		}
 	case "connection_terminate":
 		s.shut(codeNormal, "")
@@ -162,13 +162,13 @@ func (s *session) init(m *clientMessage, id *auth.Identity) {
 	who, err := s.h.opts.Guard.Init(m.Payload, s.header)
 	if err != nil {
 		if s.kind == KindLegacy {
-			s.send(appendMessage(nil, "connection_error", "", appendJSON(nil, coded(auth.CodeDenied, err.Error()))))
+			s.send(encode("connection_error", "", appendJSON(nil, coded(auth.CodeDenied, err.Error()))))
 		}
 		s.shut(codeForbidden, "Forbidden: "+err.Error())
 		return
 	}
 	*id, s.acked, s.header = who, true, nil
-	s.send(appendMessage(nil, "connection_ack", "", nil))
+	s.send(encode("connection_ack", "", nil))
 	if s.kind == KindLegacy {
 		s.send(keepAlive)
 	}
@@ -306,7 +306,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 		s.send(append(appendResponse(slices.Clone(prefix), resp, false), '}'))
 	}
 	if s.take("", op) != nil {
-		s.send(appendMessage(nil, "complete", op.id, nil))
+		s.send(encode("complete", op.id, nil))
 	}
 }
 
@@ -318,7 +318,7 @@ func (s *session) follow(op *operation, l live) {
 			return nil
 		}
 		if errors.Is(err, io.EOF) {
-			return appendMessage(nil, "complete", op.id, nil)
+			return encode("complete", op.id, nil)
 		}
 		return s.errorMessage(op.id, subscriptionError(err))
 	})

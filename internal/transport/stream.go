@@ -110,7 +110,7 @@ func (s *stream) pump(ctx context.Context, open func(wake func()) delivery.Sourc
 		more, wrote, ended, err := s.pass(ctx, src, add)
 		switch {
 		case err != nil:
-			return nil //nolint:nilerr // the client is gone: nobody to tell
+			return nil // the client is gone: nobody to tell
 		case ended != nil:
 			return ended
 		case wrote:

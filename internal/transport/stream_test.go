@@ -16,8 +16,9 @@ type streamReader struct {
 	lines chan string
 }
 
-func readLines(t testing.TB, resp *http.Response) *streamReader {
-	r := &streamReader{t, make(chan string, 1024)}
+func readLines(tb testing.TB, resp *http.Response) *streamReader {
+	tb.Helper()
+	r := &streamReader{tb, make(chan string, 1024)}
 	go func() {
 		defer close(r.lines)
 		sc := bufio.NewScanner(resp.Body)
@@ -73,7 +74,7 @@ func TestEvents(t *testing.T) {
 			g.set(1, "S1", "100")
 			resp := request()
 			h := resp.Header
-			if resp.StatusCode != 200 || h.Get("Content-Type") != "text/event-stream; charset=utf-8" ||
+			if resp.StatusCode != http.StatusOK || h.Get("Content-Type") != "text/event-stream; charset=utf-8" ||
 				h.Get("Cache-Control") != "no-cache" || h.Get("X-Accel-Buffering") != "no" {
 				t.Fatalf("%s %v", resp.Status, h)
 			}
@@ -91,7 +92,7 @@ func TestEventsOfOtherOperations(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
 	open := func(query string) *streamReader {
 		resp := g.open("POST", "/graphql", `{"query":"`+query+`"}`, "Content-Type", "application/json", "Accept", "text/event-stream")
-		if resp.StatusCode != 200 {
+		if resp.StatusCode != http.StatusOK {
 			t.Fatal(resp.Status)
 		}
 		return readLines(t, resp)
@@ -137,7 +138,7 @@ func TestAppendEventSplitsLines(t *testing.T) {
 func TestRelay(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
 	resp := g.open("GET", "/stream/trades", "")
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != tsvType {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != tsvType {
 		t.Fatalf("%s %v", resp.Status, resp.Header)
 	}
 	r := readLines(t, resp)

@@ -201,20 +201,20 @@ func TestLegacy(t *testing.T) {
 		c.want(`{"id":"1","type":"data","payload":{"data":{"trades":{"operation":"INSERT","data":{"id":1}}}}}`)
 		c.want(`{"type":"ka"}`)
 		c.ask("start", "1", "subscription { trades { operation } }")
-		got := c.skip(`{"type":"ka"}`)
+		got := c.skipAlive()
 		if !strings.HasPrefix(got, `{"id":"1","type":"error","payload":{"message":"an operation of this id`) {
 			t.Fatal(got)
 		}
 		c.ask("start", "2", "{ nothing }")
-		if got = c.skip(`{"type":"ka"}`); !strings.HasPrefix(got, `{"id":"2","type":"error","payload":{"message":`) {
+		if got = c.skipAlive(); !strings.HasPrefix(got, `{"id":"2","type":"error","payload":{"message":`) {
 			t.Fatal(got)
 		}
 		c.say(`{"id":"3","type":"start","payload":{}}`)
-		if got = c.skip(`{"type":"ka"}`); !strings.HasPrefix(got, `{"id":"3","type":"error","payload":{"message":"query is missing"`) {
+		if got = c.skipAlive(); !strings.HasPrefix(got, `{"id":"3","type":"error","payload":{"message":"query is missing"`) {
 			t.Fatal(got)
 		}
 		c.say(`{"id":"1","type":"stop"}`)
-		if got = c.skip(`{"type":"ka"}`); got != `{"id":"1","type":"complete"}` {
+		if got = c.skipAlive(); got != `{"id":"1","type":"complete"}` {
 			t.Fatal(got)
 		}
 	}
@@ -223,11 +223,11 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
-// skip returns the next message that is another.
-func (c *client) skip(text string) string {
+// skipAlive returns the next message that is no keep-alive.
+func (c *client) skipAlive() string {
 	c.Helper()
 	for {
-		if got := c.next(); got != text {
+		if got := c.next(); got != `{"type":"ka"}` {
 			return got
 		}
 	}

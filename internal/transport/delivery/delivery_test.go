@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,121 +13,127 @@ import (
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
-func forEachKind(t *testing.T, f func(t *testing.T, server, client net.Conn)) {
-	t.Helper()
-	t.Run("tcp", func(t *testing.T) { s, c := pair(t, false); f(t, s, c) })
-	t.Run("tls", func(t *testing.T) { s, c := pair(t, true); f(t, s, c) })
-}
+// kinds are the ways to write: directly, and through something that may block.
+var kinds = map[string]bool{"tcp": false, "tls": true}
 
 func TestMessagesArriveInOrder(t *testing.T) {
-	forEachKind(t, func(t *testing.T, server, nc net.Conn) {
-		p := newPool(t, delivery.Config{})
-		c := p.NewConn(server)
-		defer c.Abort()
-		src := &numbers{pad: strings.Repeat(".", 200)}
-		attach(c, src, "", nil)
-		const total = 20_000
-		go func() {
-			for i := range total {
-				src.advance(1)
-				if i%1000 == 0 {
-					_ = c.Send(wsframe.Append(nil, wsframe.Ping, nil))
+	for name, secure := range kinds {
+		t.Run(name, func(t *testing.T) {
+			server, nc := pair(t, secure)
+			p := newPool(t, delivery.Config{})
+			c := p.NewConn(server)
+			defer c.Abort()
+			src := &numbers{pad: strings.Repeat(".", 200)}
+			attach(c, src, "", nil)
+			const total = 20_000
+			go func() {
+				for i := range total {
+					src.advance(1)
+					if i%1000 == 0 {
+						_ = c.Send(wsframe.Append(nil, wsframe.Ping, nil))
+					}
 				}
+			}()
+			r := newClient(nc)
+			pings := 0
+			for want := 1; want <= total; {
+				op, got, err := r.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if op == byte(wsframe.Ping) {
+					pings++
+					continue
+				}
+				if got != strconv.Itoa(want)+src.pad {
+					t.Fatalf("got %.20q, want %d", got, want)
+				}
+				want++
 			}
-		}()
-		r := newClient(nc)
-		pings := 0
-		for want := 1; want <= total; {
-			op, got, err := r.next()
-			if err != nil {
-				t.Fatal(err)
+			eventually(t, "all counted", func() bool { return p.Stats().Messages == total })
+			if pings == 0 {
+				t.Error("no ping came between")
 			}
-			if op == byte(wsframe.Ping) {
-				pings++
-				continue
-			}
-			if got != strconv.Itoa(want)+src.pad {
-				t.Fatalf("got %.20q, want %d", got, want)
-			}
-			want++
-		}
-		eventually(t, "all counted", func() bool { return p.Stats().Messages == total })
-		if pings == 0 {
-			t.Error("no ping came between")
-		}
-	})
+		})
+	}
 }
 
 func TestBlockedClientCostsNobodyElse(t *testing.T) {
-	forEachKind(t, func(t *testing.T, server, nc net.Conn) {
-		p := newPool(t, delivery.Config{Workers: 1})
-		slow := p.NewConn(server)
-		defer slow.Abort()
-		lazy := &numbers{conflate: true, pad: strings.Repeat(".", 16<<10)}
-		attach(slow, lazy, "", nil)
-		server2, nc2 := pair(t, false)
-		other := p.NewConn(server2)
-		defer other.Abort()
-		quick := &numbers{}
-		attach(other, quick, "", nil)
-		r2 := newClient(nc2)
+	for name, secure := range kinds {
+		t.Run(name, func(t *testing.T) {
+			server, nc := pair(t, secure)
+			p := newPool(t, delivery.Config{Workers: 1})
+			slow := p.NewConn(server)
+			defer slow.Abort()
+			lazy := &numbers{conflate: true, pad: strings.Repeat(".", 16<<10)}
+			attach(slow, lazy, "", nil)
+			server2, nc2 := pair(t, false)
+			other := p.NewConn(server2)
+			defer other.Abort()
+			quick := &numbers{}
+			attach(other, quick, "", nil)
+			r2 := newClient(nc2)
 
-		for i := 1; !slow.Blocked() || i < 2000; i++ {
-			lazy.advance(1)
-			quick.advance(1)
-			r2.want(t, strconv.Itoa(i))
-			if i > 100_000 {
-				t.Fatal("never blocked")
+			for i := 1; !slow.Blocked() || i < 2000; i++ {
+				lazy.advance(1)
+				quick.advance(1)
+				r2.want(t, strconv.Itoa(i))
+				if i > 100_000 {
+					t.Fatal("never blocked")
+				}
 			}
-		}
-		_, before, _ := lazy.state()
-		for range 100 {
-			lazy.advance(1)
-		}
-		quick.advance(1)
-		if _, _, err := r2.next(); err != nil {
-			t.Fatal(err)
-		}
-		if _, after, _ := lazy.state(); after != before {
-			t.Errorf("%d pulls while blocked", after-before)
-		}
-		if got := p.Stats().Blocked; got != 1 {
-			t.Errorf("%d blocked", got)
-		}
-
-		// It reads again: no frame is torn, no number goes back, and it ends at the newest.
-		r := newClient(nc)
-		last := 0
-		for last < lazy.head {
-			_, got, err := r.next()
-			if err != nil {
+			before, _ := lazy.state()
+			for range 100 {
+				lazy.advance(1)
+			}
+			quick.advance(1)
+			if _, _, err := r2.next(); err != nil {
 				t.Fatal(err)
 			}
-			n, err := strconv.Atoi(strings.TrimRight(got, "."))
-			if err != nil || n <= last {
-				t.Fatalf("got %.20q after %d", got, last)
+			if after, _ := lazy.state(); after != before {
+				t.Errorf("%d pulls while blocked", after-before)
 			}
-			last = n
-		}
-		eventually(t, "unblocked", func() bool { return !slow.Blocked() && p.Stats().Blocked == 0 })
-	})
+			if got := p.Stats().Blocked; got != 1 {
+				t.Errorf("%d blocked", got)
+			}
+
+			// It reads again: no frame is torn, no number goes back, and it ends at the newest.
+			r := newClient(nc)
+			last := 0
+			for last < lazy.head {
+				_, got, err := r.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				n, err := strconv.Atoi(strings.TrimRight(got, "."))
+				if err != nil || n <= last {
+					t.Fatalf("got %.20q after %d", got, last)
+				}
+				last = n
+			}
+			eventually(t, "unblocked", func() bool { return !slow.Blocked() && p.Stats().Blocked == 0 })
+		})
+	}
 }
 
 func TestSlowClientIsCutOff(t *testing.T) {
-	forEachKind(t, func(t *testing.T, server, _ net.Conn) {
-		p := newPool(t, delivery.Config{SlowTimeout: 50 * time.Millisecond})
-		c := p.NewConn(server)
-		src := &numbers{pad: strings.Repeat(".", 1<<20)}
-		attach(c, src, "", nil)
-		src.advance(100)
-		eventually(t, "cut off", func() bool { return c.Err() != nil })
-		if !errors.Is(c.Err(), delivery.ErrSlow) || p.Stats().Slow != 1 {
-			t.Fatalf("%v, %d slow", c.Err(), p.Stats().Slow)
-		}
-		if err := c.Send([]byte("x")); !errors.Is(err, delivery.ErrClosed) {
-			t.Fatalf("send: %v", err)
-		}
-	})
+	for name, secure := range kinds {
+		t.Run(name, func(t *testing.T) {
+			server, _ := pair(t, secure)
+			p := newPool(t, delivery.Config{SlowTimeout: 50 * time.Millisecond})
+			c := p.NewConn(server)
+			src := &numbers{pad: strings.Repeat(".", 1<<20)}
+			attach(c, src, "", nil)
+			src.advance(100)
+			eventually(t, "cut off", func() bool { return c.Err() != nil })
+			if !errors.Is(c.Err(), delivery.ErrSlow) || p.Stats().Slow != 1 {
+				t.Fatalf("%v, %d slow", c.Err(), p.Stats().Slow)
+			}
+			if err := c.Send([]byte("x")); !errors.Is(err, delivery.ErrClosed) {
+				t.Fatalf("send: %v", err)
+			}
+		})
+	}
 }
 
 // A client that takes a little now and then stays, however long it takes.
@@ -196,7 +201,7 @@ func TestStreamEnd(t *testing.T) {
 	}
 	src.end(boom)
 	r.want(t, "end: history is gone")
-	if _, _, closed := src.state(); !closed {
+	if _, closed := src.state(); !closed {
 		t.Error("source is open")
 	}
 }
@@ -211,12 +216,12 @@ func TestStreamClose(t *testing.T) {
 	src.advance(1)
 	newClient(nc).want(t, "1")
 	s.Close()
-	_, pulls, closed := src.state()
+	pulls, closed := src.state()
 	src.advance(1)
 	other := &numbers{head: 1}
 	attach(c, other, "x", nil)
 	newClient(nc).want(t, "x1")
-	if _, after, _ := src.state(); !closed || after != pulls {
+	if after, _ := src.state(); !closed || after != pulls {
 		t.Errorf("closed %v, %d pulls after", closed, after-pulls)
 	}
 
@@ -225,41 +230,44 @@ func TestStreamClose(t *testing.T) {
 	s.Wake()
 	s.Close()
 	s.Attach(late)
-	if _, _, closed := late.state(); !closed {
+	if _, closed := late.state(); !closed {
 		t.Error("a source attached to a closed stream stays open")
 	}
 }
 
 func TestFinishComesLast(t *testing.T) {
-	forEachKind(t, func(t *testing.T, server, nc net.Conn) {
-		p := newPool(t, delivery.Config{})
-		c := p.NewConn(server)
-		if err := c.Send(wsframe.Append(nil, wsframe.Text, []byte("a"))); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan struct{})
-		if !c.Finish(wsframe.AppendClose(nil, 1012, "restart"), func() { close(done) }) {
-			t.Fatal("not the first")
-		}
-		if c.Finish(nil, nil) {
-			t.Fatal("a second Finish was taken")
-		}
-		if err := c.Send([]byte("x")); !errors.Is(err, delivery.ErrClosed) {
-			t.Fatalf("send: %v", err)
-		}
-		src := &numbers{head: 10}
-		attach(c, src, "", nil)
-		<-done
-		c.Abort()
-		r := newClient(nc)
-		r.want(t, "a")
-		if op, got, err := r.next(); err != nil || op != byte(wsframe.Close) || got != "\x03\xf4restart" {
-			t.Fatalf("op %d %q %v", op, got, err)
-		}
-		if _, got, err := r.next(); err == nil {
-			t.Fatalf("%q after the end", got)
-		}
-	})
+	for name, secure := range kinds {
+		t.Run(name, func(t *testing.T) {
+			server, nc := pair(t, secure)
+			p := newPool(t, delivery.Config{})
+			c := p.NewConn(server)
+			if err := c.Send(wsframe.Append(nil, wsframe.Text, []byte("a"))); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan struct{})
+			if !c.Finish(wsframe.AppendClose(nil, 1012, "restart"), func() { close(done) }) {
+				t.Fatal("not the first")
+			}
+			if c.Finish(nil, nil) {
+				t.Fatal("a second Finish was taken")
+			}
+			if err := c.Send([]byte("x")); !errors.Is(err, delivery.ErrClosed) {
+				t.Fatalf("send: %v", err)
+			}
+			src := &numbers{head: 10}
+			attach(c, src, "", nil)
+			<-done
+			c.Abort()
+			r := newClient(nc)
+			r.want(t, "a")
+			if op, got, err := r.next(); err != nil || op != byte(wsframe.Close) || got != "\x03\xf4restart" {
+				t.Fatalf("op %d %q %v", op, got, err)
+			}
+			if _, got, err := r.next(); err == nil {
+				t.Fatalf("%q after the end", got)
+			}
+		})
+	}
 }
 
 func TestSendWaitsForRoom(t *testing.T) {

@@ -79,10 +79,10 @@ func (n *numbers) end(err error) {
 	wake()
 }
 
-func (n *numbers) state() (pos, pulls int, closed bool) {
+func (n *numbers) state() (pulls int, closed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.pos, n.pulls, n.closed
+	return n.pulls, n.closed
 }
 
 // attach starts a stream of n.
@@ -93,58 +93,58 @@ func attach(c *delivery.Conn, n *numbers, prefix string, end func(error) []byte)
 	return s
 }
 
-func newPool(t testing.TB, cfg delivery.Config) *delivery.Pool {
-	t.Helper()
+func newPool(tb testing.TB, cfg delivery.Config) *delivery.Pool {
+	tb.Helper()
 	p := delivery.NewPool(cfg)
-	t.Cleanup(p.Close)
+	tb.Cleanup(p.Close)
 	return p
 }
 
 // pair returns two ends of a connection over loopback, under TLS or not.
-func pair(t testing.TB, secure bool) (server, client net.Conn) {
-	t.Helper()
+func pair(tb testing.TB, secure bool) (server, client net.Conn) {
+	tb.Helper()
 	lc := net.ListenConfig{}
-	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ln, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	d := net.Dialer{}
-	client, err = d.DialContext(t.Context(), "tcp", ln.Addr().String())
+	client, err = d.DialContext(tb.Context(), "tcp", ln.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server, err = ln.Accept()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
+	tb.Cleanup(func() { _ = client.Close() })
 	if secure {
-		s := tls.Server(server, &tls.Config{Certificates: []tls.Certificate{certificate(t)}, MinVersion: tls.VersionTLS13})
+		s := tls.Server(server, &tls.Config{Certificates: []tls.Certificate{certificate(tb)}, MinVersion: tls.VersionTLS13})
 		c := tls.Client(client, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's own certificate
 		done := make(chan error, 1)
-		go func() { done <- s.HandshakeContext(t.Context()) }()
-		if err := c.HandshakeContext(t.Context()); err != nil {
-			t.Fatal(err)
+		go func() { done <- s.HandshakeContext(tb.Context()) }()
+		if err := c.HandshakeContext(tb.Context()); err != nil {
+			tb.Fatal(err)
 		}
 		if err := <-done; err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		server, client = s, c
 	}
 	return server, client
 }
 
-func certificate(t testing.TB) tls.Certificate {
-	t.Helper()
+func certificate(tb testing.TB) tls.Certificate {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
@@ -177,17 +177,17 @@ func (c *client) next() (op byte, payload string, err error) {
 	return h[0] & 0xf, string(p), err
 }
 
-func (c *client) want(t testing.TB, payload string) {
-	t.Helper()
+func (c *client) want(tb testing.TB, payload string) {
+	tb.Helper()
 	_, got, err := c.next()
 	if err != nil || got != payload {
-		t.Fatalf("got %.60q, %v; want %.60q", got, err, payload)
+		tb.Fatalf("got %.60q, %v; want %.60q", got, err, payload)
 	}
 }
 
 // eventually polls until ok.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.After(10 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -195,7 +195,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("never: %s", what)
+			tb.Fatalf("never: %s", what)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func FuzzGorillaReads(f *testing.F) {
 		frames = wsframe.Append(frames, wsframe.Binary, payload)
 		frames = wsframe.AppendClose(frames, 3000+int(code)%2000, "why")
 		conn.out.Write(frames)
-		c, resp, err := websocket.NewClient(conn, &url.URL{Scheme: "ws", Host: "h"}, nil, 512, 512)
+		c, resp, err := websocket.NewClient(conn, &url.URL{Scheme: "ws", Host: "h"}, nil, 512, 512) //nolint:staticcheck // a dialer would need a listener for every input
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -216,10 +216,10 @@ func TestGorillaReadsOurFrames(t *testing.T) {
 }
 
 // gorillaWrites returns the bytes of a message as gorilla's client writes it.
-func gorillaWrites(t testing.TB, kind int, payload []byte) []byte {
-	t.Helper()
+func gorillaWrites(tb testing.TB, kind int, payload []byte) []byte {
+	tb.Helper()
 	ours, theirs := net.Pipe()
-	defer ours.Close()
+	defer func() { _ = ours.Close() }()
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
@@ -230,9 +230,9 @@ func gorillaWrites(t testing.TB, kind int, payload []byte) []byte {
 		}))
 	}()
 	d := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return ours, nil }, WriteBufferSize: 256}
-	c, resp, err := d.DialContext(t.Context(), "ws://host/", nil)
+	c, resp, err := d.DialContext(tb.Context(), "ws://host/", nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_ = resp.Body.Close()
 	out := make(chan []byte)
@@ -241,7 +241,7 @@ func gorillaWrites(t testing.TB, kind int, payload []byte) []byte {
 		out <- b
 	}()
 	if err := c.WriteMessage(kind, payload); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	_ = c.Close()
 	<-answered
