@@ -328,6 +328,8 @@ func (p *parser) call(name string) *Call {
 
 // typeName reads a type as text that pgval.Parse understands.
 func (p *parser) typeName() string {
+	p.enter()
+	defer func() { p.depth-- }()
 	var b strings.Builder
 	id := p.ident("type name")
 	b.WriteString(id[len(id)-1])
