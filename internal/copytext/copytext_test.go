@@ -15,8 +15,8 @@ import (
 const null = "<null>"
 
 // fields parses a line into texts, NULL as null.
-func fields(t testing.TB, line string, columns int) ([]string, error) {
-	t.Helper()
+func fields(tb testing.TB, line string, columns int) ([]string, error) {
+	tb.Helper()
 	var rec copytext.Record
 	if err := rec.Parse([]byte(line), columns); err != nil {
 		return nil, err
@@ -122,15 +122,15 @@ func TestRecordReuse(t *testing.T) {
 }
 
 // split pushes the stream in pieces and returns copies of all lines.
-func split(t testing.TB, s *copytext.Splitter, pieces ...[]byte) []string {
-	t.Helper()
+func split(tb testing.TB, s *copytext.Splitter, pieces ...[]byte) []string {
+	tb.Helper()
 	var out []string
 	for _, p := range pieces {
 		s.Push(p)
 		for {
 			line, ok, err := s.Next()
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			if !ok {
 				break
@@ -244,17 +244,18 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-func drain(t testing.TB, s *copytext.Splitter, rec *copytext.Record, columns int) (rows int) {
+func drain(tb testing.TB, s *copytext.Splitter, rec *copytext.Record, columns int) (rows int) {
+	tb.Helper()
 	for {
 		line, ok, err := s.Next()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if !ok {
 			return rows
 		}
 		if err := rec.Parse(line, columns); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		rows++
 	}

@@ -56,7 +56,8 @@ func (r *Record) Parse(line []byte, columns int) error {
 			break
 		}
 	}
-	r.text, r.spans = line, append(spans, span{start, len(line)})
+	spans = append(spans, span{start, len(line)})
+	r.text, r.spans = line, spans
 	return r.check(line, columns)
 }
 
@@ -75,13 +76,10 @@ func (r *Record) check(line []byte, columns int) error {
 // parseEscaped unescapes the whole line into buf, field by field.
 func (r *Record) parseEscaped(line []byte, columns int) error {
 	r.spans, r.buf = r.spans[:0], r.buf[:0]
+	tab := []byte{'\t'}
 	for rest, more := line, true; more && len(r.spans) <= columns; {
-		field := rest
-		if i := bytes.IndexByte(rest, '\t'); i >= 0 {
-			field, rest = rest[:i], rest[i+1:]
-		} else {
-			more = false
-		}
+		var field []byte
+		field, rest, more = bytes.Cut(rest, tab)
 		start := len(r.buf)
 		if len(field) == 2 && field[0] == '\\' && field[1] == 'N' {
 			r.spans = append(r.spans, span{start, -1})
@@ -166,7 +164,7 @@ func digits(s []byte, base, most int) (value byte, n int) {
 		v = v*base + d
 		n++
 	}
-	return byte(v), n //nolint:gosec // the lower eight bits are meant
+	return byte(v), n
 }
 
 func digit(c byte) int {

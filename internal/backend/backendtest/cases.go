@@ -3,6 +3,7 @@ package backendtest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tycostream/tycostream/internal/relation"
@@ -187,7 +188,7 @@ func texts(e *env) {
 	write := func(shift int) (w []Write, want []string) {
 		for i, text := range hard {
 			other := hard[(i+shift)%len(hard)]
-			id := Text(fmt.Sprint(i))
+			id := Text(strconv.Itoa(i))
 			row := Write{Op: Insert, Table: e.table, Row: []Cell{id, Text(text), Text(other)}}
 			if shift > 1 {
 				row.Op, row.Key = Update, []Cell{id}
@@ -251,7 +252,7 @@ func allTypes(e *env) {
 	var writes []Write
 	var want []string
 	for n := range depth + 1 { // the last row is all NULL
-		row := []Cell{Text(fmt.Sprint(n))}
+		row := []Cell{Text(strconv.Itoa(n))}
 		for _, typ := range AllTypes() {
 			var c Cell
 			if n < len(typ.Texts) {
@@ -320,7 +321,7 @@ func subsetOfColumns(e *env) {
 func wrongColumn(e *env) {
 	e.create(e.people())
 	rec := e.recorder()
-	rec.Def.Columns = []source.ColumnDefinition{{Name: "id", Kind: relation.Integer}, {Name: "nmae", Kind: relation.String}}
+	rec.Def.Columns = []source.ColumnDefinition{{Name: "id", Kind: relation.Integer}, {Name: "nam", Kind: relation.String}}
 	err := e.trouble(e.once(rec), rec)
 	if err.Class != source.Config || !strings.Contains(err.Text, `did you mean "name"?`) {
 		e.Errorf("class %d, %v", err.Class, err)

@@ -311,8 +311,8 @@ const patience = 20 * time.Second
 
 // Wait returns once cond holds; it is asked again whenever something happens
 // to the recorder. After 20 seconds the test fails.
-func (r *Recorder) Wait(t testing.TB, what string, cond func() bool) {
-	t.Helper()
+func (r *Recorder) Wait(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
@@ -323,7 +323,7 @@ func (r *Recorder) Wait(t testing.TB, what string, cond func() bool) {
 		select {
 		case <-changed:
 		case <-deadline.C:
-			t.Fatalf("waited in vain for %s; rows: %q", what, r.Lines())
+			tb.Fatalf("waited in vain for %s; rows: %q", what, r.Lines())
 		}
 	}
 }

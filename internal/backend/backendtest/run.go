@@ -14,6 +14,7 @@ import (
 
 // Run runs every case that the harness's features allow, one after the other.
 func Run(t *testing.T, h Harness) {
+	t.Helper()
 	for _, c := range []struct {
 		name string
 		run  func(*env)
@@ -143,9 +144,9 @@ func (e *env) once(recs ...*Recorder) *running {
 }
 
 // keep follows a recorder's source again and again, as a supervisor does.
-func (e *env) keep(rec *Recorder) *running {
+func (e *env) keep(rec *Recorder) {
 	b := e.h.Backend(e.T)
-	return e.start(func(ctx context.Context) error {
+	e.start(func(ctx context.Context) error {
 		for {
 			err := b.Follow(ctx, []source.Target{rec.Target()})
 			class, ok := errors.AsType[*source.Error](err)

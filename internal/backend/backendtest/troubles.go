@@ -3,6 +3,7 @@ package backendtest
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tycostream/tycostream/internal/source"
@@ -37,7 +38,7 @@ func cutManyTimes(e *env) {
 			e.h.Cut(e.T)
 		}
 		if i%10 == 0 {
-			e.commit(e.remove(fmt.Sprint(i - 5)))
+			e.commit(e.remove(strconv.Itoa(i - 5)))
 			for j, w := range want {
 				if strings.HasPrefix(w, fmt.Sprintf("%d|", i-5)) {
 					want = append(want[:j], want[j+1:]...)

@@ -44,7 +44,10 @@ func open(t *testing.T, sim *mzsim.Sim, mod ...func(*materialize.Config)) *mater
 	return b
 }
 
-func (h *harness) Backend(t *testing.T) source.Backend { return open(t, h.sim) }
+func (h *harness) Backend(t *testing.T) source.Backend {
+	t.Helper()
+	return open(t, h.sim)
+}
 
 func (*harness) Relation(table string) string { return "materialize.public." + table }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -129,7 +130,7 @@ func peopleSource() *source.Definition {
 // looks, time must not go back, and at the end the rows must be the same.
 func TestEndToEndFaults(t *testing.T) {
 	for seed := range uint64(6) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sim := mzsim.New(mzsim.Options{Seed: seed, PipeBuffer: 8192, TickInterval: 300 * time.Millisecond})
 				retain := time.Second
@@ -151,25 +152,7 @@ func TestEndToEndFaults(t *testing.T) {
 				g := serveWith(t, sim, def, source.Settings{RetryMax: 2 * time.Second}, func(c *materialize.Config) { c.Stall = 3 * time.Second })
 				rnd := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable
 				var last uint64
-				look := func() {
-					res, err := g.feed.Rows(t.Context(), nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					sum := 0
-					for _, r := range res.Rows {
-						var n int
-						_, _ = fmt.Sscan(r.Text(1), &n)
-						sum += n
-					}
-					if sum != accounts*each || len(res.Rows) != accounts {
-						t.Fatalf("at %d: %d rows, sum %d", res.Frontier.Time, len(res.Rows), sum)
-					}
-					if res.Frontier.Time < last {
-						t.Fatalf("time went back from %d to %d", last, res.Frontier.Time)
-					}
-					last = res.Frontier.Time
-				}
+				look := func() { last = g.balanced(accounts, each, last) }
 				g.after(2*time.Second, feed.Live, "")
 				for range 3000 {
 					tx := new(mzsim.Tx)
@@ -210,6 +193,29 @@ func TestEndToEndFaults(t *testing.T) {
 			})
 		})
 	}
+}
+
+// balanced checks the sum of all accounts, and that time has not gone back; it
+// returns the time.
+func (g *gateway) balanced(accounts, each int, last uint64) uint64 {
+	g.Helper()
+	res, err := g.feed.Rows(g.Context(), nil)
+	if err != nil {
+		g.Fatal(err)
+	}
+	sum := 0
+	for _, r := range res.Rows {
+		n, err := strconv.Atoi(r.Text(1))
+		check(g.T, err)
+		sum += n
+	}
+	if sum != accounts*each || len(res.Rows) != accounts {
+		g.Fatalf("at %d: %d rows, sum %d", res.Frontier.Time, len(res.Rows), sum)
+	}
+	if res.Frontier.Time < last {
+		g.Fatalf("time went back from %d to %d", last, res.Frontier.Time)
+	}
+	return res.Frontier.Time
 }
 
 // breakSomething breaks something now and then.

@@ -328,7 +328,9 @@ func TestFollowQuery(t *testing.T) {
 			p.lines(`5 t \N \N \N`, `5 f 1 1 {}`, `6 t \N \N \N`)
 		})
 		rec := backendtest.NewRecorder(d)
-		classOf(t, followed(t, s.backend(), rec))
+		if e := classOf(t, followed(t, s.backend(), rec)); e.Class != source.Retry {
+			t.Errorf("class %d, %v", e.Class, e)
+		}
 		equal(t, "rows", rec.Lines(), []string{"1|{}"})
 		schema, rel := rec.Schema()
 		if schema.String() != "*id BigInt, n Array" || schema.Columns[1].Elem != relation.Timestamp || rel.Type != "query" {

@@ -46,9 +46,13 @@ func newNetter(schema *relation.Schema) *netter {
 	return &netter{schema: schema, heads: make([]head, minHeads), epoch: 1}
 }
 
+func (n *netter) slot(row relation.Row) uint64 {
+	return n.schema.HashKey(row) & uint64(len(n.heads)-1) //nolint:gosec // at least minHeads
+}
+
 // add counts a row.
 func (n *netter) add(row relation.Row, count int64) {
-	slot := &n.heads[n.schema.HashKey(row)&uint64(len(n.heads)-1)]
+	slot := &n.heads[n.slot(row)]
 	first := int32(-1)
 	if slot.epoch == n.epoch {
 		first = slot.group
@@ -86,12 +90,12 @@ func (n *netter) grow() {
 	n.heads = make([]head, 2*len(n.heads))
 	n.epoch = 1
 	for g := range n.groups {
-		slot := &n.heads[n.schema.HashKey(n.items[n.groups[g].first].row)&uint64(len(n.heads)-1)]
+		slot := &n.heads[n.slot(n.items[n.groups[g].first].row)]
 		n.groups[g].next = -1
 		if slot.epoch == n.epoch {
 			n.groups[g].next = slot.group
 		}
-		*slot = head{n.epoch, int32(g)} //nolint:gosec // rows of one timestamp, far below 2^31
+		*slot = head{n.epoch, int32(g)}
 	}
 }
 

@@ -33,6 +33,7 @@ type peer struct {
 }
 
 func newScript(t *testing.T, parts ...func(*peer)) *script {
+	t.Helper()
 	s := &script{t: t, parts: make(chan func(*peer), len(parts))}
 	for _, p := range parts {
 		s.parts <- p
@@ -144,7 +145,7 @@ func (p *peer) answer(rows ...[]string) {
 		}
 		p.Send(&pgproto3.DataRow{Values: values})
 	}
-	p.send(&pgproto3.CommandComplete{CommandTag: []byte(fmt.Sprintf("SELECT %d", len(rows)))}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
+	p.send(&pgproto3.CommandComplete{CommandTag: fmt.Appendf(nil, "SELECT %d", len(rows))}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 }
 
 // catalog answers the catalog query with columns of the form "name type".

@@ -337,5 +337,5 @@ func wall(t uint64) int64 {
 	if t > lastMilli {
 		return time.Now().UnixMicro()
 	}
-	return int64(t) * 1000 //nolint:gosec // bounded above
+	return int64(t) * 1000
 }

@@ -53,7 +53,7 @@ var aliases = map[string]string{
 // listOID is the OID of every list type.
 const listOID = 16384
 
-func byName(name string) (sqlType, bool) {
+func byName(name string) sqlType {
 	if i := strings.IndexByte(name, '('); i > 0 { // numeric(10,2), timestamp(3) with time zone
 		j := strings.IndexByte(name, ')')
 		name = strings.TrimSpace(name[:i] + name[max(i, j+1):])
@@ -63,10 +63,10 @@ func byName(name string) (sqlType, bool) {
 	}
 	for _, t := range types {
 		if t.name == name {
-			return t, true
+			return t
 		}
 	}
-	return sqlType{kind: relation.String}, false
+	return sqlType{kind: relation.String}
 }
 
 // kindByName returns what schema.yaml calls a type of the catalog.
@@ -79,15 +79,15 @@ func kindByName(name string) (kind, elem relation.Kind, zoned bool) {
 	item, list := strings.CutSuffix(name, " list")
 	switch {
 	case array:
-		t, _ := byName(base)
+		t := byName(base)
 		return relation.Array, t.kind, t.zoned
 	case list:
-		t, _ := byName(item)
+		t := byName(item)
 		return relation.Array, t.kind, t.zoned
 	case name == "list": // the catalog hides the element type
 		return relation.Array, relation.String, false
 	}
-	t, _ := byName(name)
+	t := byName(name)
 	return t.kind, relation.String, t.zoned
 }
 

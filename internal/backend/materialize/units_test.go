@@ -3,6 +3,8 @@ package materialize
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -218,11 +220,8 @@ func FuzzParseName(f *testing.F) {
 func TestNetterModel(t *testing.T) {
 	schema := keyed(2)
 	n := newNetter(schema)
-	seed := uint64(1)
-	next := func(below int) int {
-		seed = seed*6364136223846793005 + 1442695040888963407
-		return int(seed>>33) % below //nolint:gosec // 31 bits
-	}
+	rnd := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // repeatable
+	next := rnd.IntN
 	live := map[string]relation.Row{}
 	for round := range 300 {
 		keys := 1 + round*round%5000
@@ -234,7 +233,7 @@ func TestNetterModel(t *testing.T) {
 		}
 		var lines []line
 		for range next(keys + 3) {
-			key := "k" + string(rune('0'+next(10))) + strings.Repeat("x", next(keys)%50)
+			key := "k" + strconv.Itoa(next(10)) + strings.Repeat("x", next(keys)%50)
 			if _, again := touched[key]; again {
 				continue
 			}
