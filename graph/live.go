@@ -22,6 +22,10 @@ type Sink struct {
 
 	// Source is the source's name in schema.yaml.
 	Source string
+
+	// Kind is what a message holds, for metrics: "rows" (one) or "changes" (a
+	// frame).
+	Kind string
 }
 
 type sinkKey struct{}

@@ -120,7 +120,10 @@ func (r *Resolver) subscription(
 	if options.Encoder, err = r.encoder(ctx, s, kind); err != nil {
 		return nil, err
 	}
-	sink.Source = s.Name
+	sink.Source, sink.Kind = s.Name, "rows"
+	if kind == coreChanges {
+		sink.Kind = "changes"
+	}
 	sink.Open = func(wake func()) *feed.Cursor { return s.Feed.Subscribe(options, wake) }
 	return endless(), nil
 }

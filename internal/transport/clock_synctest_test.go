@@ -169,7 +169,7 @@ func TestSlowClientClock(t *testing.T) {
 		}
 		time.Sleep(15 * time.Second)
 		s := b.Stats()
-		if s.Kinds[KindWS].Closed[codeTryLater] != 1 || s.SlowClients != 1 || s.Sources["s"].Active != 0 {
+		if s.Kinds[KindWS].Closed[codeTryLater] != 1 || s.SlowClients != 1 || s.of("s", "").Active != 0 {
 			b.Errorf("%+v", s)
 		}
 	})

@@ -268,3 +268,13 @@ func (g *gateway) open(method, path, body string, header ...string) *http.Respon
 	g.Cleanup(func() { _ = resp.Body.Close() })
 	return resp
 }
+
+// of returns the counters of one kind of subscription.
+func (s Stats) of(source, kind string) (out SubscriptionStats) {
+	for _, sub := range s.Subscriptions {
+		if sub.Source == source && sub.Kind == kind {
+			out = sub
+		}
+	}
+	return out
+}

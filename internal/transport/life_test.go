@@ -153,17 +153,17 @@ func TestSlowClientIsCutOff(t *testing.T) {
 // A client that does not read, but whose socket is not full either, is slow and
 // not dead: unanswered pings must not end it while it has data to read.
 func TestSilentClientWithDataStays(t *testing.T) {
-	g := newGateway(t, Options{PingInterval: 20 * time.Millisecond}).live(1)
+	g := newGateway(t, Options{PingInterval: 100 * time.Millisecond}).live(1)
 	c := g.modern()
 	c.ask("subscribe", "1", "subscription { trades { data { price } } }")
 	c.next()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for i := range 20 {
+	for i := range 60 {
 		<-tick.C
 		g.set(1, "S", strconv.Itoa(i))
 	}
-	for i := range 20 {
+	for i := range 60 {
 		c.want(`{"id":"1","type":"next","payload":{"data":{"trades":{"data":{"price":"` + strconv.Itoa(i) + `"}}}}}`)
 	}
 }
@@ -344,7 +344,7 @@ func TestSourceThatEnds(t *testing.T) {
 			c.want(`{"id":"1","type":"next","payload":{"data":{"n":0}}}`)
 		}
 		c.want(last)
-		if s := g.Stats().Sources["s"]; s.Active != 0 || s.Started != 1 {
+		if s := g.Stats().of("s", ""); s.Active != 0 || s.Started != 1 {
 			t.Errorf("%+v", s)
 		}
 		if err == nil {

@@ -39,7 +39,7 @@ type peer struct {
 
 func newPeer(h *Handler, nc net.Conn, kind Kind) *peer {
 	return &peer{
-		h: h, kind: kind, nc: nc, conn: h.pool.NewConn(nc), code: codeAbnormal, life: time.Now(),
+		h: h, kind: kind, nc: nc, conn: h.pool.NewConn(nc, &h.stats.kinds[kind].out), code: codeAbnormal, life: time.Now(),
 		reader: wsframe.NewReader(nc, h.opts.MessageBytes),
 	}
 }

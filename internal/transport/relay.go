@@ -27,6 +27,9 @@ const (
 	jsonlType = "application/x-ndjson; charset=utf-8"
 )
 
+// kindLines is the relay's kind of subscription in Stats.
+const kindLines = "stream"
+
 // relayed is a request of the relay, understood.
 type relayed struct {
 	source RelaySource
@@ -69,7 +72,7 @@ func (h *Handler) serveRelay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer done()
-	out := h.stats.subscribed(q.source.Name)
+	out := h.stats.subscribed(q.source.Name, kindLines)
 	defer out()
 	add := func(dst, line []byte) []byte { return append(dst, line...) }
 	if err := s.pump(ctx, q.open, add, nil); err != nil {
@@ -155,7 +158,7 @@ func (l *lines) run(q *relayed) {
 		l.shut(codeTryLater, text)
 		return nil
 	})
-	s.Attach(&counted{trimmed{q.open(s.Wake)}, l.h.stats.subscribed(q.source.Name)})
+	s.Attach(&counted{trimmed{q.open(s.Wake)}, l.h.stats.subscribed(q.source.Name, kindLines)})
 	for ok := true; ok; {
 		_, ok = l.read(func() bool { return false }, l.shut)
 	}

@@ -99,7 +99,6 @@ func (s *session) stop(op *operation) {
 }
 
 func (s *session) send(text []byte) {
-	s.h.stats.sent(s.kind, 1, len(text))
 	_ = s.conn.Send(wsframe.Append(nil, wsframe.Text, text)) // it fails only when the connection ends, which the reader sees
 }
 
@@ -304,6 +303,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 	prefix := s.prefix(op.id)
 	for resp := next(); resp != nil && ctx.Err() == nil; resp = next() {
 		s.send(append(appendResponse(slices.Clone(prefix), resp, false), '}'))
+		s.h.stats.sent(s.kind, 1, 0) // the socket counts the bytes
 	}
 	if s.take("", op) != nil {
 		s.send(encode("complete", op.id, nil))
@@ -312,7 +312,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 
 // follow hands a live subscription over to the delivery workers.
 func (s *session) follow(op *operation, l live) {
-	done := s.h.stats.subscribed(l.source)
+	done := s.h.stats.subscribed(l.source, l.kind)
 	stream := s.conn.NewStream(delivery.Envelope{Prefix: s.prefix(op.id), Suffix: "}"}, func(err error) []byte {
 		if s.take("", op) == nil {
 			return nil

@@ -12,6 +12,7 @@ import (
 type live struct {
 	open   func(wake func()) delivery.Source
 	source string
+	kind   string // of messages: rows or changes
 }
 
 // sinkFunc puts an empty sink into a context for DispatchOperation; the
@@ -27,6 +28,7 @@ func graphSink(ctx context.Context) (context.Context, func() live) {
 		return live{
 			open:   func(wake func()) delivery.Source { return s.Open(wake) },
 			source: s.Source,
+			kind:   s.Kind,
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request, op *prepar
 		s.results(ctx, next)
 		return
 	}
-	out := h.stats.subscribed(l.source)
+	out := h.stats.subscribed(l.source, l.kind)
 	defer out()
 	switch err := s.pump(ctx, l.open, appendEvent, comment); {
 	case err == nil: // no `complete`: the client shall come back

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tycostream/tycostream/internal/transport/delivery"
 )
 
 // Kind is a way of delivery, `transport` in metrics.
@@ -35,39 +37,43 @@ type KindStats struct {
 	Closed           map[int]uint64 // connections ended, by close code; 1006: without one, and every HTTP stream
 	MessagesReceived uint64
 	BytesReceived    uint64
-	MessagesSent     uint64 // results and rows; for WebSockets of all kinds together see Stats.Delivered
-	BytesSent        uint64
+	MessagesSent     uint64 // results and rows; not pings and the like
+	BytesSent        uint64 // of WebSockets: all that their sockets took
 }
 
-// SourceStats count the live subscriptions of one source.
-type SourceStats struct {
+// SubscriptionStats count the live subscriptions of one kind to one source.
+type SubscriptionStats struct {
+	Source  string
+	Kind    string // what messages hold: rows, changes or, of the relay, stream
 	Active  int64
 	Started uint64
 }
 
 // Stats is a snapshot of a handler's counters.
 type Stats struct {
-	Kinds      []KindStats            // connections by kind; the last is "http", single requests
-	Sources    map[string]SourceStats // subscriptions by source
-	Operations map[string]uint64      // operations ever, by type: query, mutation, subscription; "refused" for those that did not validate
+	Kinds         []KindStats         // connections by kind; the last is "http", single requests
+	Subscriptions []SubscriptionStats // by source and kind
+	Operations    map[string]uint64   // operations ever, by type: query, mutation, subscription; "refused" for those that did not validate
 
-	// What the WebSockets' delivery workers wrote.
-	MessagesDelivered uint64
-	BytesDelivered    uint64
-	Writes            uint64
-	Blocked           int64  // connections whose socket is full now
-	SlowClients       uint64 // connections cut off for taking nothing
+	// Of the WebSockets' delivery workers.
+	Writes      uint64 // system calls: messages sent / writes is how much is merged
+	Blocked     int64  // connections whose socket is full now
+	SlowClients uint64 // connections cut off for taking nothing
 }
 
 type kindCounters struct {
-	active                                  atomic.Int64
-	accepted, msgIn, bytesIn, msgOut, bytes atomic.Uint64
+	active                   atomic.Int64
+	accepted, msgIn, bytesIn atomic.Uint64
+	out                      delivery.Counters
 
 	mu     sync.Mutex // guards closed
 	closed map[int]uint64
 }
 
-type sourceCounters struct {
+// subscriptionKey is what subscriptions are counted by.
+type subscriptionKey struct{ source, kind string }
+
+type subscriptionCounters struct {
 	active  atomic.Int64
 	started atomic.Uint64
 }
@@ -75,7 +81,7 @@ type sourceCounters struct {
 type counters struct {
 	kinds                                    [kindsWithHTTP]kindCounters
 	query, mutation, subscription, malformed atomic.Uint64
-	sources                                  sync.Map // string to *sourceCounters
+	subscriptions                            sync.Map // subscriptionKey to *subscriptionCounters
 }
 
 func (c *counters) opened(k Kind) {
@@ -105,18 +111,19 @@ func (c *counters) received(k Kind, bytes int) {
 }
 
 func (c *counters) sent(k Kind, messages, bytes int) {
-	c.kinds[k].msgOut.Add(uint64(messages))
-	c.kinds[k].bytes.Add(uint64(bytes))
+	c.kinds[k].out.Messages.Add(uint64(messages))
+	c.kinds[k].out.Bytes.Add(uint64(bytes))
 }
 
 // subscribed counts a live subscription in; the returned function counts it
 // out.
-func (c *counters) subscribed(source string) (done func()) {
-	v, ok := c.sources.Load(source)
+func (c *counters) subscribed(source, kind string) (done func()) {
+	key := subscriptionKey{source, kind}
+	v, ok := c.subscriptions.Load(key)
 	if !ok {
-		v, _ = c.sources.LoadOrStore(source, new(sourceCounters))
+		v, _ = c.subscriptions.LoadOrStore(key, new(subscriptionCounters))
 	}
-	sc, _ := v.(*sourceCounters)
+	sc, _ := v.(*subscriptionCounters)
 	sc.active.Add(1)
 	sc.started.Add(1)
 	return func() { sc.active.Add(-1) }
@@ -126,16 +133,13 @@ func (c *counters) subscribed(source string) (done func()) {
 func (h *Handler) Stats() Stats {
 	c, d := &h.stats, h.pool.Stats()
 	s := Stats{
-		Sources: make(map[string]SourceStats),
 		Operations: map[string]uint64{
 			"query": c.query.Load(), "mutation": c.mutation.Load(),
 			"subscription": c.subscription.Load(), "refused": c.malformed.Load(),
 		},
-		MessagesDelivered: d.Messages,
-		BytesDelivered:    d.Bytes,
-		Writes:            d.Writes,
-		Blocked:           d.Blocked,
-		SlowClients:       d.Slow,
+		Writes:      d.Writes,
+		Blocked:     d.Blocked,
+		SlowClients: d.Slow,
 	}
 	for k := range c.kinds {
 		kc := &c.kinds[k]
@@ -145,13 +149,13 @@ func (h *Handler) Stats() Stats {
 		s.Kinds = append(s.Kinds, KindStats{
 			Kind: Kind(k).String(), Active: kc.active.Load(), Accepted: kc.accepted.Load(), Closed: closed,
 			MessagesReceived: kc.msgIn.Load(), BytesReceived: kc.bytesIn.Load(),
-			MessagesSent: kc.msgOut.Load(), BytesSent: kc.bytes.Load(),
+			MessagesSent: kc.out.Messages.Load(), BytesSent: kc.out.Bytes.Load(),
 		})
 	}
-	c.sources.Range(func(k, v any) bool {
-		name, _ := k.(string)
-		sc, _ := v.(*sourceCounters)
-		s.Sources[name] = SourceStats{Active: sc.active.Load(), Started: sc.started.Load()}
+	c.subscriptions.Range(func(k, v any) bool {
+		key, _ := k.(subscriptionKey)
+		sc, _ := v.(*subscriptionCounters)
+		s.Subscriptions = append(s.Subscriptions, SubscriptionStats{key.source, key.kind, sc.active.Load(), sc.started.Load()})
 		return true
 	})
 	return s

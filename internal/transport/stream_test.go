@@ -83,7 +83,7 @@ func TestEvents(t *testing.T) {
 			g.set(1, "S1", "101")
 			r.want("event: next", `data: {"data":{"trades":{"operation":"UPDATE","data":{"id":1,"price":"101"}}}}`, "")
 			_ = resp.Body.Close()
-			eventually(t, "gone", func() bool { s := g.Stats(); return active(s) == 0 && s.Sources["trades"].Active == 0 })
+			eventually(t, "gone", func() bool { s := g.Stats(); return active(s) == 0 && s.of("trades", "rows").Active == 0 })
 		})
 	}
 }
@@ -150,7 +150,7 @@ func TestRelay(t *testing.T) {
 	r.want(`{"timestamp":"1001","diff":1,"row":{"id":1,"symbol":"S1","price":"100"}}`)
 	g.set(1, "S1", "99")
 	r.want(`{"timestamp":"1002","diff":-1,"row":{"id":1,"symbol":"S1","price":"100"}}`)
-	if s := g.Stats(); s.Kinds[KindRelay].Active != 2 || s.Sources["trades"].Active != 2 {
+	if s := g.Stats(); s.Kinds[KindRelay].Active != 2 || s.of("trades", "stream").Active != 2 {
 		t.Errorf("%+v", s)
 	}
 }

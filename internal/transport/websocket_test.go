@@ -133,7 +133,7 @@ func TestSubscription(t *testing.T) {
 	c.want(next(`{"data":{"t":{"operation":"UPDATE","data":{"id":1,"price":"101"},"fields":["price"]}}}`))
 	g.set(1, "S1", "50")
 	c.want(next(`{"data":{"t":{"operation":"DELETE","data":{"id":1,"price":"101"},"fields":["id","symbol","price"]}}}`))
-	if s := g.Stats().Sources["trades"]; s.Active < 1 || s.Started < 1 {
+	if s := g.Stats().of("trades", "rows"); s.Active < 1 || s.Started < 1 {
 		t.Errorf("stats %+v", s)
 	}
 

@@ -63,7 +63,7 @@ func BenchmarkDelivery(b *testing.B) {
 			servers := drainedPairs(b, bb.conns)
 			for i := range sources {
 				sources[i] = &burst{msg: msg, done: &turn}
-				conns[i] = p.NewConn(servers[i])
+				conns[i] = p.NewConn(servers[i], &delivery.Counters{})
 				s := conns[i].NewStream(delivery.Envelope{Prefix: []byte(`{"id":"1","type":"next","payload":`), Suffix: "}"}, nil)
 				sources[i].wake = s.Wake
 				s.Attach(sources[i])

@@ -39,6 +39,7 @@ type Conn struct {
 	raw  syscall.RawConn // nil: every write may block
 	link *Conn           // in the pool's queue; guarded by pool.mu
 	sent atomic.Uint64   // bytes taken by the socket
+	all  *Counters       // of the connection's kind
 
 	mu      sync.Mutex // guards what follows; taken before pool.mu, after no other lock
 	room    sync.Cond  // out has shrunk, or the connection ended
@@ -51,10 +52,10 @@ type Conn struct {
 	err     error  // set once: the end
 }
 
-// NewConn returns the writing side of nc. Nothing else may write to nc, or set
-// its write deadline, from now on.
-func (p *Pool) NewConn(nc net.Conn) *Conn {
-	c := &Conn{pool: p, nc: nc, raw: rawConn(nc)}
+// NewConn returns the writing side of nc, which counts into all. Nothing else
+// may write to nc, or set its write deadline, from now on.
+func (p *Pool) NewConn(nc net.Conn, all *Counters) *Conn {
+	c := &Conn{pool: p, nc: nc, raw: rawConn(nc), all: all}
 	c.room.L = &c.mu
 	return c
 }
@@ -247,5 +248,5 @@ func (c *Conn) writeAll(p []byte) error {
 
 func (c *Conn) count(n int) {
 	c.sent.Add(uint64(n))
-	c.pool.bytes.Add(uint64(n))
+	c.all.Bytes.Add(uint64(n))
 }

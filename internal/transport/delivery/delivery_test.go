@@ -21,7 +21,8 @@ func TestMessagesArriveInOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, nc := pair(t, secure)
 			p := newPool(t, delivery.Config{})
-			c := p.NewConn(server)
+			all := new(delivery.Counters)
+			c := p.NewConn(server, all)
 			defer c.Abort()
 			src := &numbers{pad: strings.Repeat(".", 200)}
 			attach(c, src, "", nil)
@@ -50,7 +51,7 @@ func TestMessagesArriveInOrder(t *testing.T) {
 				}
 				want++
 			}
-			eventually(t, "all counted", func() bool { return p.Stats().Messages == total })
+			eventually(t, "all counted", func() bool { return all.Messages.Load() == total && all.Bytes.Load() > total*200 })
 			if pings == 0 {
 				t.Error("no ping came between")
 			}
@@ -63,12 +64,12 @@ func TestBlockedClientCostsNobodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, nc := pair(t, secure)
 			p := newPool(t, delivery.Config{Workers: 1})
-			slow := p.NewConn(server)
+			slow := p.NewConn(server, new(delivery.Counters))
 			defer slow.Abort()
 			lazy := &numbers{conflate: true, pad: strings.Repeat(".", 16<<10)}
 			attach(slow, lazy, "", nil)
 			server2, nc2 := pair(t, false)
-			other := p.NewConn(server2)
+			other := p.NewConn(server2, new(delivery.Counters))
 			defer other.Abort()
 			quick := &numbers{}
 			attach(other, quick, "", nil)
@@ -121,7 +122,7 @@ func TestSlowClientIsCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, _ := pair(t, secure)
 			p := newPool(t, delivery.Config{SlowTimeout: 50 * time.Millisecond})
-			c := p.NewConn(server)
+			c := p.NewConn(server, new(delivery.Counters))
 			src := &numbers{pad: strings.Repeat(".", 1<<20)}
 			attach(c, src, "", nil)
 			src.advance(100)
@@ -141,7 +142,7 @@ func TestTricklingClientStays(t *testing.T) {
 	server, nc := pair(t, false)
 	const timeout = 200 * time.Millisecond
 	p := newPool(t, delivery.Config{SlowTimeout: timeout})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
 	src := &numbers{pad: strings.Repeat(".", 32<<20)}
 	attach(c, src, "", nil)
@@ -164,7 +165,7 @@ func TestTricklingClientStays(t *testing.T) {
 func TestStreamsOfAConnectionShareIt(t *testing.T) {
 	server, nc := pair(t, false)
 	p := newPool(t, delivery.Config{PassBytes: 1000})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
 	sources := make([]*numbers, 3)
 	for i := range sources {
@@ -190,7 +191,7 @@ func TestStreamsOfAConnectionShareIt(t *testing.T) {
 func TestStreamEnd(t *testing.T) {
 	server, nc := pair(t, false)
 	p := newPool(t, delivery.Config{})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
 	src := &numbers{head: 3}
 	boom := errors.New("history is gone")
@@ -209,7 +210,7 @@ func TestStreamEnd(t *testing.T) {
 func TestStreamClose(t *testing.T) {
 	server, nc := pair(t, false)
 	p := newPool(t, delivery.Config{})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
 	src := &numbers{}
 	s := attach(c, src, "", nil)
@@ -240,7 +241,7 @@ func TestFinishComesLast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, nc := pair(t, secure)
 			p := newPool(t, delivery.Config{})
-			c := p.NewConn(server)
+			c := p.NewConn(server, new(delivery.Counters))
 			if err := c.Send(wsframe.Append(nil, wsframe.Text, []byte("a"))); err != nil {
 				t.Fatal(err)
 			}
@@ -273,7 +274,7 @@ func TestFinishComesLast(t *testing.T) {
 func TestSendWaitsForRoom(t *testing.T) {
 	server, nc := pair(t, false)
 	p := newPool(t, delivery.Config{})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
 	const total, size = 400, 64 << 10
 	sent := make(chan int, total)
@@ -297,7 +298,7 @@ func TestSendWaitsForRoom(t *testing.T) {
 func TestSendEndsWithTheConnection(t *testing.T) {
 	server, _ := pair(t, false)
 	p := newPool(t, delivery.Config{})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	ended := make(chan error, 1)
 	go func() {
 		for {
@@ -317,7 +318,7 @@ func TestSendEndsWithTheConnection(t *testing.T) {
 func TestPeerGone(t *testing.T) {
 	server, nc := pair(t, false)
 	p := newPool(t, delivery.Config{})
-	c := p.NewConn(server)
+	c := p.NewConn(server, new(delivery.Counters))
 	src := &numbers{}
 	attach(c, src, "", nil)
 	_ = nc.Close()

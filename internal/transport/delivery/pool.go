@@ -29,19 +29,23 @@ func (c Config) withDefaults() Config {
 
 // Stats is a snapshot of a pool's counters.
 type Stats struct {
-	Messages uint64 // messages of streams handed to sockets; control frames are not counted
-	Bytes    uint64 // bytes taken by sockets, frame headers included
-	Writes   uint64 // writes begun
-	Blocked  int64  // connections whose socket is full now
-	Slow     uint64 // connections cut off by SlowTimeout
+	Writes  uint64 // writes begun
+	Blocked int64  // connections whose socket is full now
+	Slow    uint64 // connections cut off by SlowTimeout
+}
+
+// Counters count what connections carry. Connections of a kind share them.
+type Counters struct {
+	Messages atomic.Uint64 // of streams, handed to sockets; frames given to Send are not counted
+	Bytes    atomic.Uint64 // taken by sockets, frame headers included
 }
 
 // Pool is a set of delivery workers.
 type Pool struct {
 	cfg Config
 
-	messages, bytes, writes, slow atomic.Uint64
-	blocked                       atomic.Int64
+	writes, slow atomic.Uint64
+	blocked      atomic.Int64
 
 	buffers sync.Pool // *[]byte, of blocked connections' tails and workers
 	wg      sync.WaitGroup
@@ -80,11 +84,9 @@ func (p *Pool) Close() {
 // Stats returns the counters.
 func (p *Pool) Stats() Stats {
 	return Stats{
-		Messages: p.messages.Load(),
-		Bytes:    p.bytes.Load(),
-		Writes:   p.writes.Load(),
-		Blocked:  p.blocked.Load(),
-		Slow:     p.slow.Load(),
+		Writes:  p.writes.Load(),
+		Blocked: p.blocked.Load(),
+		Slow:    p.slow.Load(),
 	}
 }
 

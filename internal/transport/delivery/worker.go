@@ -119,7 +119,7 @@ func (w *worker) write(c *Conn, p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	w.pool.messages.Add(w.msgs)
+	c.all.Messages.Add(w.msgs)
 	w.pool.writes.Add(1)
 	if c.raw == nil {
 		return 0, nil
