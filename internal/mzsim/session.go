@@ -232,6 +232,9 @@ func (s *session) kicked() error {
 	select {
 	case e := <-s.kicks:
 		return e
+	default:
+	}
+	select {
 	case <-s.gone:
 		return errGone
 	default:

@@ -80,9 +80,18 @@ func TestFormatFloat(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	for _, c := range []struct{ typ, low, high string }{
-		{"bigint", "-5", "10"}, {"bigint", "9007199254740992", "9007199254740993"}, {"numeric", "9.9", "10"}, {"numeric", "Infinity", "NaN"},
-		{"numeric", "99999", "Infinity"}, {"numeric", "-Infinity", "-1e3"}, {"text", "10", "9"}, {"date", "0001-01-01 BC", "0001-01-01"}, {"date", "2024-01-31", "10000-01-01"},
-		{"timestamp", "2024-01-01 00:00:00", "2024-01-01 00:00:00.000001"}, {"interval", "1 day", "1 month"}, {"boolean", "f", "t"},
+		{"bigint", "-5", "10"},
+		{"bigint", "9007199254740992", "9007199254740993"},
+		{"numeric", "9.9", "10"},
+		{"numeric", "Infinity", "NaN"},
+		{"numeric", "99999", "Infinity"},
+		{"numeric", "-Infinity", "-1e3"},
+		{"text", "10", "9"},
+		{"date", "0001-01-01 BC", "0001-01-01"},
+		{"date", "2024-01-31", "10000-01-01"},
+		{"timestamp", "2024-01-01 00:00:00", "2024-01-01 00:00:00.000001"},
+		{"interval", "1 day", "1 month"},
+		{"boolean", "f", "t"},
 	} {
 		typ := pgval.Must(c.typ)
 		if typ.Compare(c.low, c.high) >= 0 || typ.Compare(c.high, c.low) <= 0 || typ.Compare(c.low, c.low) != 0 {
