@@ -192,7 +192,7 @@ func TestNamedSlotThatCannotGoOn(t *testing.T) {
 	run.stop(t)
 	d.counts(ra, 2, 0)
 
-	d.db.Exec(t, "INSERT INTO a VALUES (9, 'n')")
+	d.db.Exec(t, "SET synchronous_commit = on; INSERT INTO a VALUES (9, 'n')")
 	d.free() // somebody has moved it past our position: a snapshot
 	d.db.Exec(t, "SELECT pg_replication_slot_advance('"+d.slot+"', pg_current_wal_flush_lsn())")
 	run = d.follow(ra)

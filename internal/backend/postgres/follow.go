@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
@@ -22,8 +23,8 @@ import (
 type follow struct {
 	b       *Backend
 	targets []*target
-	sql     *session       // catalog, snapshot, then the watch
-	repl    *pgconn.PgConn // slot and stream
+	sql     *pgcatalog.Session // catalog, snapshot, then the watch
+	repl    *pgconn.PgConn     // slot and stream
 	slot    string
 	start   uint64 // where the stream starts
 }
@@ -45,7 +46,7 @@ func (f *follow) run(ctx context.Context) (err error) {
 	if f.sql, err = f.b.open(ctx); err != nil {
 		return err
 	}
-	defer hangUp(f.sql.conn)
+	defer hangUp(f.sql.Conn)
 	if err := f.openTargets(ctx); err != nil {
 		return err
 	}
@@ -94,8 +95,8 @@ func (f *follow) live() iter.Seq[*target] {
 	}
 }
 
-func (f *follow) tables() []*table {
-	var tables []*table
+func (f *follow) tables() []*pgcatalog.Table {
+	var tables []*pgcatalog.Table
 	for t := range f.live() {
 		tables = append(tables, t.table)
 	}
@@ -104,14 +105,14 @@ func (f *follow) tables() []*table {
 
 // openTargets looks every target up; those that cannot be followed fail alone.
 func (f *follow) openTargets(ctx context.Context) error {
-	srv, err := askServer(ctx, f.sql)
+	srv, err := pgcatalog.AskServer(ctx, f.sql)
 	switch {
 	case err != nil:
 		return err
-	case srv.standby:
-		return mistake(source.Config, "the server is a standby: connect to the primary")
-	case srv.walLevel != "logical":
-		return walLevelError(srv.walLevel)
+	case srv.Standby:
+		return pgcatalog.Mistake(source.Config, "the server is a standby: connect to the primary")
+	case srv.WALLevel != "logical":
+		return pgcatalog.WALLevelError(srv.WALLevel)
 	}
 	for _, t := range f.targets {
 		t.table, err = f.b.inspect(ctx, f.sql, t.Def)
@@ -119,7 +120,7 @@ func (f *follow) openTargets(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			t.opened = t.table.fingerprint(t.Def)
+			t.opened = t.table.Fingerprint(t.Def)
 			err = t.open()
 		}
 		if err != nil {
@@ -137,16 +138,16 @@ func retry(err error) bool {
 
 // replicationError explains why a replication connection was refused.
 func replicationError(err error, user string) error {
-	if hasCode(err, codeInsufficientPrivilege) {
-		return toRun("the database role may not replicate", err, "ALTER ROLE "+quote(user)+" REPLICATION",
-			"-- or, on Amazon RDS: GRANT rds_replication TO "+quote(user))
+	if pgcatalog.HasCode(err, pgcatalog.InsufficientPrivilege) {
+		return pgcatalog.ToRun("the database role may not replicate", err, "ALTER ROLE "+pgcatalog.Quote(user)+" REPLICATION",
+			"-- or, on Amazon RDS: GRANT rds_replication TO "+pgcatalog.Quote(user))
 	}
 	return err
 }
 
 // position brings every target to a known position, by resuming or by a
 // snapshot, and leaves slot and start set.
-func (f *follow) position(ctx context.Context, before *publication) error {
+func (f *follow) position(ctx context.Context, before *pgcatalog.Publication) error {
 	if f.b.opts.Slot == "" {
 		return f.snapshot(ctx)
 	}
@@ -185,9 +186,9 @@ func (f *follow) position(ctx context.Context, before *publication) error {
 
 // canResume reports whether the stream can go on where the target's rows
 // stand.
-func (t *target) canResume(confirmed uint64, before *publication) bool {
+func (t *target) canResume(confirmed uint64, before *pgcatalog.Publication) bool {
 	return t.Resume.Identity != "" && t.Resume.Frontier.Time+1 >= confirmed && confirmed != 0 &&
-		t.Resume.Identity == t.table.identity(t.Def) && before.covers(t.table)
+		t.Resume.Identity == t.table.Identity(t.Def) && before.Covers(t.table)
 }
 
 const slotSQL = `
@@ -195,18 +196,18 @@ SELECT confirmed_flush_lsn - '0/0'::pg_lsn, plugin, database, wal_status FROM pg
 
 // durableSlot returns the named slot's position, or 0 after creating it.
 func (f *follow) durableSlot(ctx context.Context) (confirmed uint64, err error) {
-	rows, err := f.sql.query(ctx, "look up the replication slot", slotSQL, f.slot)
+	rows, err := f.sql.Query(ctx, "look up the replication slot", slotSQL, f.slot)
 	if err != nil {
 		return 0, err
 	}
 	if len(rows) > 0 {
 		r := rows[0]
-		if r.text(1) != plugin || r.text(2) != f.database() {
-			return 0, mistake(source.Config, "replication slot %s belongs to another program or database: choose another name", f.slot)
+		if r.Text(1) != plugin || r.Text(2) != f.database() {
+			return 0, pgcatalog.Mistake(source.Config, "replication slot %s belongs to another program or database: choose another name", f.slot)
 		}
-		if r.text(3) != "lost" {
-			confirmed, err = strconv.ParseUint(r.text(0), 10, 64)
-			return confirmed, classify("read the slot's position", err)
+		if r.Text(3) != "lost" {
+			confirmed, err = strconv.ParseUint(r.Text(0), 10, 64)
+			return confirmed, pgcatalog.Classify("read the slot's position", err)
 		}
 		f.b.log.Warn("replication slot has lost its log and is made anew", "slot", f.slot)
 		if err := f.dropSlot(ctx); err != nil {
@@ -224,7 +225,7 @@ func (f *follow) durableSlot(ctx context.Context) (confirmed uint64, err error) 
 func (f *follow) database() string {
 	for _, t := range f.targets {
 		if t.table != nil {
-			return t.table.server.database
+			return t.table.Server.Database
 		}
 	}
 	return ""
@@ -232,7 +233,7 @@ func (f *follow) database() string {
 
 func (f *follow) dropSlot(ctx context.Context) error {
 	err := pglogrepl.DropReplicationSlot(ctx, f.repl, f.slot, pglogrepl.DropReplicationSlotOptions{})
-	return classify("drop the replication slot", err)
+	return pgcatalog.Classify("drop the replication slot", err)
 }
 
 // slotPatience is how long a slot may take before the log says why.
@@ -263,7 +264,7 @@ func (f *follow) createSlot(
 			case <-beat.C:
 			}
 			// Not ctx: canceling a statement would cost the connection.
-			if f.sql.exec(context.WithoutCancel(ctx), "look for the server", "SELECT 1") != nil {
+			if f.sql.Exec(context.WithoutCancel(ctx), "look for the server", "SELECT 1") != nil {
 				cancel()
 				return
 			}
@@ -271,10 +272,10 @@ func (f *follow) createSlot(
 	})
 	o.Mode = pglogrepl.LogicalReplication
 	made, err = pglogrepl.CreateReplicationSlot(ctx, f.repl, name, plugin, o)
-	if hasCode(err, codeInsufficientPrivilege) {
+	if pgcatalog.HasCode(err, pgcatalog.InsufficientPrivilege) {
 		return made, replicationError(err, f.b.user())
 	}
-	return made, classify("create a replication slot", err)
+	return made, pgcatalog.Classify("create a replication slot", err)
 }
 
 const plugin = "pgoutput"
@@ -301,7 +302,7 @@ func (f *follow) snapshot(ctx context.Context) error {
 	}
 	lsn, err := pglogrepl.ParseLSN(made.ConsistentPoint)
 	if err != nil {
-		return classify("read the snapshot's position", err)
+		return pgcatalog.Classify("read the snapshot's position", err)
 	}
 	// The first transaction of the stream may stand at lsn itself.
 	at := relation.Frontier{Time: uint64(lsn) - 1, Wall: wall}
@@ -314,18 +315,18 @@ func (f *follow) snapshot(ctx context.Context) error {
 	}
 	f.start = min(f.start, uint64(lsn))
 	err = pglogrepl.DropReplicationSlot(ctx, f.repl, name, pglogrepl.DropReplicationSlotOptions{})
-	return classify("drop the snapshot's slot", err)
+	return pgcatalog.Classify("drop the snapshot's slot", err)
 }
 
 // clock returns the server's time in microseconds since 1970.
 func (f *follow) clock(ctx context.Context) (int64, error) {
-	rows, err := f.sql.query(ctx, "read the clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
+	rows, err := f.sql.Query(ctx, "read the clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8")
 	if err != nil {
 		return 0, err
 	}
-	wall, err := strconv.ParseInt(rows[0].text(0), 10, 64)
+	wall, err := strconv.ParseInt(rows[0].Text(0), 10, 64)
 	if err != nil {
-		return 0, classify("read the clock", fmt.Errorf("%q: %w", rows[0].text(0), err))
+		return 0, pgcatalog.Classify("read the clock", fmt.Errorf("%q: %w", rows[0].Text(0), err))
 	}
 	return wall, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
 	"github.com/tycostream/tycostream/internal/source"
 )
 
@@ -130,18 +131,18 @@ func (b *Backend) connect(ctx context.Context, replication bool) (*pgconn.PgConn
 	config.RuntimeParams = params
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, classify("connect", err)
+		return nil, pgcatalog.Classify("connect", err)
 	}
 	return conn, nil
 }
 
 // open opens an SQL connection.
-func (b *Backend) open(ctx context.Context) (*session, error) {
+func (b *Backend) open(ctx context.Context) (*pgcatalog.Session, error) {
 	conn, err := b.connect(ctx, false)
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn, b.opts.Silence}, nil
+	return &pgcatalog.Session{Conn: conn, Silence: b.opts.Silence}, nil
 }
 
 // hangUp ends a connection without waiting long for a server that may be gone.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
 	"github.com/tycostream/tycostream/internal/copytext"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
@@ -16,8 +17,8 @@ import (
 // copyTables copies every table that is not resumed, in one transaction that
 // sees the exported snapshot. A table that cannot be copied fails alone.
 func (f *follow) copyTables(ctx context.Context, snapshot string, at relation.Frontier) error {
-	err := f.sql.exec(ctx, "take the snapshot",
-		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+literal(snapshot))
+	err := f.sql.Exec(ctx, "take the snapshot",
+		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT "+pgcatalog.Literal(snapshot))
 	if err != nil {
 		return err
 	}
@@ -37,21 +38,21 @@ func (f *follow) copyTables(ctx context.Context, snapshot string, at relation.Fr
 			t.fail(err)
 		}
 	}
-	return f.sql.exec(ctx, "end the snapshot", "COMMIT")
+	return f.sql.Exec(ctx, "end the snapshot", "COMMIT")
 }
 
 // copyTable copies one table. An error leaves the transaction usable unless
 // the connection is lost.
 func (f *follow) copyTable(ctx context.Context, t *target) error {
-	if err := f.sql.exec(ctx, "copy "+t.table.title(), "SAVEPOINT one"); err != nil {
+	if err := f.sql.Exec(ctx, "copy "+t.table.Title(), "SAVEPOINT one"); err != nil {
 		return err
 	}
-	columns := quoteAll(t.columnNames())
-	statement := "COPY " + t.table.sqlName() + " (" + columns + ") TO STDOUT"
-	if t.table.kind == 'p' {
-		statement = "COPY (SELECT " + columns + " FROM " + t.table.sqlName() + ") TO STDOUT"
+	columns := pgcatalog.QuoteAll(t.columnNames())
+	statement := "COPY " + t.table.SQLName() + " (" + columns + ") TO STDOUT"
+	if t.table.Kind == 'p' {
+		statement = "COPY (SELECT " + columns + " FROM " + t.table.SQLName() + ") TO STDOUT"
 	}
-	c := copier{conn: f.sql.conn, silence: f.b.opts.Silence, t: t, width: len(t.schema.Columns)}
+	c := copier{conn: f.sql.Conn, silence: f.b.opts.Silence, t: t, width: len(t.schema.Columns)}
 	err := c.run(ctx, statement)
 	if retry(err) {
 		return err
@@ -60,7 +61,7 @@ func (f *follow) copyTable(ctx context.Context, t *target) error {
 	if err != nil {
 		after = "ROLLBACK TO SAVEPOINT one"
 	}
-	if e := f.sql.exec(ctx, "copy "+t.table.title(), after); e != nil {
+	if e := f.sql.Exec(ctx, "copy "+t.table.Title(), after); e != nil {
 		return e
 	}
 	return err
@@ -88,21 +89,21 @@ func (c *copier) run(ctx context.Context, statement string) error {
 	defer interrupt(ctx, c.conn)()
 	c.conn.Frontend().SendQuery(&pgproto3.Query{String: statement})
 	if err := c.conn.Frontend().Flush(); err != nil {
-		return classify("copy "+c.t.table.title(), err)
+		return pgcatalog.Classify("copy "+c.t.table.Title(), err)
 	}
 	var failed error
 	for {
 		if c.conn.Frontend().ReadBufferLen() == 0 {
 			if err := c.conn.Conn().SetReadDeadline(time.Now().Add(c.silence)); err != nil {
-				return classify("copy "+c.t.table.title(), err)
+				return pgcatalog.Classify("copy "+c.t.table.Title(), err)
 			}
 		}
 		if err := ctx.Err(); err != nil { // interrupt may have come before the deadline was set
-			return classify("copy "+c.t.table.title(), err)
+			return pgcatalog.Classify("copy "+c.t.table.Title(), err)
 		}
 		msg, err := c.conn.ReceiveMessage(context.Background()) // interrupt ends it
 		if err != nil {
-			return classify("copy "+c.t.table.title(), err)
+			return pgcatalog.Classify("copy "+c.t.table.Title(), err)
 		}
 		switch msg := msg.(type) {
 		case *pgproto3.CopyData:
@@ -110,7 +111,7 @@ func (c *copier) run(ctx context.Context, statement string) error {
 				failed = c.take(msg.Data)
 			}
 		case *pgproto3.ErrorResponse:
-			failed = classify("copy "+c.t.table.title(), pgconn.ErrorResponseToPgError(msg))
+			failed = pgcatalog.Classify("copy "+c.t.table.Title(), pgconn.ErrorResponseToPgError(msg))
 		case *pgproto3.ReadyForQuery:
 			if failed == nil {
 				failed = c.flush()
@@ -149,7 +150,7 @@ func (c *copier) take(data []byte) error {
 }
 
 func (c *copier) garbled(err error) error {
-	return classify("copy", fmt.Errorf("rows of %s: %w: %w", c.t.table.title(), source.ErrMalformed, err))
+	return pgcatalog.Classify("copy", fmt.Errorf("rows of %s: %w: %w", c.t.table.Title(), source.ErrMalformed, err))
 }
 
 func (c *copier) flush() error {

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgoutput"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
@@ -22,10 +24,10 @@ type stream struct {
 	conn  *pgconn.PgConn
 	byOID map[uint32][]*target // sources may share a table
 	clock *clock
-	row   rowMessage
+	row   pgoutput.Row
 
 	inTx    bool
-	tx      begin
+	tx      pgoutput.Begin
 	touched []*target // of this transaction
 
 	pos     uint64 // everything before it has arrived
@@ -56,7 +58,7 @@ func newStream(f *follow, w *watch) *stream {
 		pos: f.start, applied: f.start,
 	}
 	for t := range f.live() {
-		s.byOID[t.table.oid] = append(s.byOID[t.table.oid], t)
+		s.byOID[t.table.OID] = append(s.byOID[t.table.OID], t)
 		s.clock.wall = max(s.clock.wall, t.frontier.Wall)
 	}
 	return s
@@ -68,11 +70,11 @@ func (s *stream) run(ctx context.Context) error {
 	err := pglogrepl.StartReplication(starting, s.conn, s.f.slot, pglogrepl.LSN(s.f.start), pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication,
 		PluginArgs: []string{
-			"proto_version '1'", "publication_names " + literal(quote(s.f.b.opts.Publication)),
+			"proto_version '1'", "publication_names " + pgcatalog.Literal(pgcatalog.Quote(s.f.b.opts.Publication)),
 		},
 	})
 	if err != nil {
-		return classify("start replication", err)
+		return pgcatalog.Classify("start replication", err)
 	}
 	s.now = time.Now()
 	s.heard, s.quiet = s.now, s.now
@@ -93,10 +95,10 @@ func (s *stream) run(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return classify("read the stream", err)
+			return pgcatalog.Classify("read the stream", err)
 		}
 		if err := s.message(msg); err != nil {
-			return classify("read the stream", err)
+			return pgcatalog.Classify("read the stream", err)
 		}
 		if s.counts++; s.counts%lookEvery == 0 {
 			if err := s.look(ctx); err != nil {
@@ -121,7 +123,7 @@ func (s *stream) rest(ctx context.Context) error {
 		return err
 	}
 	if err := s.conn.Conn().SetReadDeadline(s.asked.Add(s.f.b.opts.Heartbeat)); err != nil {
-		return classify("set a deadline", err)
+		return pgcatalog.Classify("set a deadline", err)
 	}
 	return ctx.Err() // interrupt may have come before the deadline was set
 }
@@ -155,12 +157,12 @@ func (s *stream) report(ask bool) error {
 		s.asked = s.now
 	}
 	if err := s.conn.Conn().SetWriteDeadline(s.now.Add(s.f.b.opts.Silence)); err != nil {
-		return classify("set a deadline", err)
+		return pgcatalog.Classify("set a deadline", err)
 	}
 	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.conn, pglogrepl.StandbyStatusUpdate{
 		WALWritePosition: pglogrepl.LSN(s.applied), ReplyRequested: ask,
 	})
-	return classify("report the position", err)
+	return pgcatalog.Classify("report the position", err)
 }
 
 func (s *stream) message(msg pgproto3.BackendMessage) error {
@@ -178,13 +180,13 @@ func (s *stream) message(msg pgproto3.BackendMessage) error {
 
 func (s *stream) copyData(data []byte) error {
 	if len(data) == 0 {
-		return fmt.Errorf("%w: empty", errMessage)
+		return fmt.Errorf("%w: empty", pgoutput.ErrMessage)
 	}
 	switch data[0] {
 	case pglogrepl.PrimaryKeepaliveMessageByteID:
 		alive, err := pglogrepl.ParsePrimaryKeepaliveMessage(data[1:])
 		if err != nil {
-			return fmt.Errorf("%w: %w", errMessage, err)
+			return fmt.Errorf("%w: %w", pgoutput.ErrMessage, err)
 		}
 		if !s.inTx { // within a transaction the position may lie behind its commit
 			s.pos = max(s.pos, uint64(alive.ServerWALEnd))
@@ -200,7 +202,7 @@ func (s *stream) copyData(data []byte) error {
 	case pglogrepl.XLogDataByteID:
 		const header = 25 // kind, start, end, time
 		if len(data) <= header {
-			return fmt.Errorf("%w: data of %d bytes", errMessage, len(data))
+			return fmt.Errorf("%w: data of %d bytes", pgoutput.ErrMessage, len(data))
 		}
 		s.clock.data()
 		s.held += len(data)
@@ -212,25 +214,25 @@ func (s *stream) copyData(data []byte) error {
 func (s *stream) decode(kind byte, body []byte) error {
 	var err error
 	switch kind {
-	case msgBegin:
-		s.tx, err = decodeBegin(body)
+	case pgoutput.MsgBegin:
+		s.tx, err = pgoutput.DecodeBegin(body)
 		s.inTx = true
-	case msgCommit:
+	case pgoutput.MsgCommit:
 		return s.commit(body)
-	case msgRelation:
-		var r relationMessage
-		if r, err = decodeRelation(body); err == nil {
-			for _, t := range s.byOID[r.oid] {
+	case pgoutput.MsgRelation:
+		var r pgoutput.Relation
+		if r, err = pgoutput.DecodeRelation(body); err == nil {
+			for _, t := range s.byOID[r.OID] {
 				t.shape, t.bound = &r, false
 			}
 		}
-	case msgInsert, msgUpdate, msgDelete:
-		if err = s.row.decode(kind, body); err == nil {
-			err = s.concerned(s.row.oid, func(t *target) error { return t.change(kind, &s.row, s.handOver) })
+	case pgoutput.MsgInsert, pgoutput.MsgUpdate, pgoutput.MsgDelete:
+		if err = s.row.Decode(kind, body); err == nil {
+			err = s.concerned(s.row.OID, func(t *target) error { return t.change(kind, &s.row, s.handOver) })
 		}
-	case msgTruncate:
+	case pgoutput.MsgTruncate:
 		var oids []uint32
-		oids, err = decodeTruncate(body)
+		oids, err = pgoutput.DecodeTruncate(body)
 		for i := 0; err == nil && i < len(oids); i++ {
 			err = s.concerned(oids[i], func(t *target) error { return t.truncate(s.handOver) })
 		}
@@ -243,7 +245,7 @@ func (s *stream) decode(kind byte, body []byte) error {
 // hold it.
 func (s *stream) concerned(oid uint32, do func(*target) error) error {
 	for _, t := range s.byOID[oid] {
-		if t.failed || s.tx.lsn <= t.frontier.Time {
+		if t.failed || s.tx.LSN <= t.frontier.Time {
 			continue
 		}
 		if len(t.tx.changes) == 0 {
@@ -268,22 +270,22 @@ func (s *stream) blame(t *target, err error) error {
 }
 
 func (s *stream) commit(body []byte) error {
-	c, err := decodeCommit(body)
+	c, err := pgoutput.DecodeCommit(body)
 	if err != nil {
 		return err
 	}
-	if !s.inTx || c.lsn != s.tx.lsn {
-		return fmt.Errorf("%w: a commit without its begin", errMessage)
+	if !s.inTx || c.LSN != s.tx.LSN {
+		return fmt.Errorf("%w: a commit without its begin", pgoutput.ErrMessage)
 	}
 	for _, t := range s.touched {
 		if len(t.tx.changes) > 0 { // a target may stand here twice, or have failed
-			t.batches = append(t.batches, relation.Batch{Time: s.tx.lsn, Wall: s.tx.wall, Changes: t.tx.take()})
+			t.batches = append(t.batches, relation.Batch{Time: s.tx.LSN, Wall: s.tx.Wall, Changes: t.tx.take()})
 		}
 	}
 	s.touched, s.inTx = s.touched[:0], false
-	s.pos = max(s.pos, c.end)
-	s.clock.advance(s.tx.wall)
-	s.clock.passed(c.end)
+	s.pos = max(s.pos, c.End)
+	s.clock.advance(s.tx.Wall)
+	s.clock.passed(c.End)
 	if s.held >= heldMax {
 		return s.handOver()
 	}

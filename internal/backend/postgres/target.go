@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgoutput"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
@@ -13,7 +15,7 @@ import (
 type target struct {
 	source.Target
 
-	table  *table
+	table  *pgcatalog.Table
 	opened string // fingerprint of the table that is followed
 	schema *relation.Schema
 	layout []int
@@ -24,11 +26,11 @@ type target struct {
 	frontier relation.Frontier // of what the sink has taken
 	resumed  bool
 
-	shape   *relationMessage // the newest one for this table
-	bound   bool             // fields and usable belong to shape
-	fields  []int            // where the schema's columns stand in tuples
-	usable  []bool           // which of them an old tuple holds
-	whole   bool             // old tuples hold every column
+	shape   *pgoutput.Relation // the newest one for this table
+	bound   bool               // fields and usable belong to shape
+	fields  []int              // where the schema's columns stand in tuples
+	usable  []bool             // which of them an old tuple holds
+	whole   bool               // old tuples hold every column
 	builder relation.Builder
 	tx      pending
 	batches []relation.Batch
@@ -45,7 +47,7 @@ func (t *target) fail(err error) {
 
 // open introduces the table to the sink.
 func (t *target) open() error {
-	rel := t.table.relation(t.Def)
+	rel := t.table.Relation(t.Def)
 	schema, layout, err := t.Sink.Open(rel)
 	if err != nil {
 		return err
@@ -62,12 +64,12 @@ func (t *target) open() error {
 
 // mayLack reports whether the stream may leave values of the source out.
 func (t *target) mayLack() bool {
-	full := t.table.ident == 'f'
-	for _, l := range t.table.leaves {
-		full = full && l.ident == 'f'
+	full := t.table.Ident == 'f'
+	for _, l := range t.table.Leaves {
+		full = full && l.Ident == 'f'
 	}
-	return !full && slices.ContainsFunc(t.table.columns, func(c column) bool {
-		return c.large && t.schema.Column(c.Name) >= 0
+	return !full && slices.ContainsFunc(t.table.Columns, func(c pgcatalog.Column) bool {
+		return c.Large && t.schema.Column(c.Name) >= 0
 	})
 }
 
@@ -88,17 +90,17 @@ var errShape = errors.New("columns of the stream and of the catalog differ")
 func (t *target) bind() error {
 	r := t.shape
 	if r == nil {
-		return fmt.Errorf("%w: a row of %s before its description", errMessage, t.table.title())
+		return fmt.Errorf("%w: a row of %s before its description", pgoutput.ErrMessage, t.table.Title())
 	}
-	if len(t.Def.Columns) == 0 && len(r.columns) != len(t.table.relation(t.Def).Columns) {
+	if len(t.Def.Columns) == 0 && len(r.Columns) != len(t.table.Relation(t.Def).Columns) {
 		return t.altered()
 	}
 	t.fields, t.usable = make([]int, len(t.schema.Columns)), make([]bool, len(t.schema.Columns))
-	t.whole = r.identity == 'f'
-	for _, l := range t.table.leaves {
+	t.whole = r.Identity == 'f'
+	for _, l := range t.table.Leaves {
 		// The root's identity decides what an old tuple is called, the
 		// partition's what it holds.
-		t.whole = t.whole && l.ident == 'f'
+		t.whole = t.whole && l.Ident == 'f'
 	}
 	for i := range t.schema.Columns {
 		at := t.column(r, t.schema.Columns[i].Name)
@@ -106,11 +108,11 @@ func (t *target) bind() error {
 			return t.altered()
 		}
 		t.fields[i] = at
-		t.usable[i] = t.whole || t.schema.IsKey(i) || r.columns[at].key && t.table.kind != 'p'
+		t.usable[i] = t.whole || t.schema.IsKey(i) || r.Columns[at].Key && t.table.Kind != 'p'
 	}
-	if t.table.kind != 'p' && !t.whole {
+	if t.table.Kind != 'p' && !t.whole {
 		for _, k := range t.schema.Key {
-			if !r.columns[t.fields[k]].key {
+			if !r.Columns[t.fields[k]].Key {
 				return t.altered() // opening it again says what to do
 			}
 		}
@@ -120,13 +122,13 @@ func (t *target) bind() error {
 }
 
 // column returns the position of a column whose type is the catalog's, or -1.
-func (t *target) column(r *relationMessage, name string) int {
-	for at := range r.columns {
-		if r.columns[at].name != name {
+func (t *target) column(r *pgoutput.Relation, name string) int {
+	for at := range r.Columns {
+		if r.Columns[at].Name != name {
 			continue
 		}
-		for i := range t.table.columns {
-			if c := &t.table.columns[i]; c.Name == name && c.typ == r.columns[at].typ {
+		for i := range t.table.Columns {
+			if c := &t.table.Columns[i]; c.Name == name && c.Type == r.Columns[at].Type {
 				return at
 			}
 		}
@@ -135,28 +137,28 @@ func (t *target) column(r *relationMessage, name string) int {
 }
 
 func (t *target) altered() error {
-	return &source.Error{Class: source.Compacted, Text: "table " + t.table.title() + " was altered", Err: errShape}
+	return &source.Error{Class: source.Compacted, Text: "table " + t.table.Title() + " was altered", Err: errShape}
 }
 
 // change takes one row message in.
-func (t *target) change(kind byte, m *rowMessage, flush func() error) error {
+func (t *target) change(kind byte, m *pgoutput.Row, flush func() error) error {
 	if !t.bound {
 		if err := t.bind(); err != nil {
 			return err
 		}
 	}
-	width := len(t.shape.columns)
-	if kind != msgDelete && len(m.new) != width || m.oldKind != 0 && len(m.old) != width {
-		return fmt.Errorf("%w: a tuple of %s with the wrong number of columns", errMessage, t.table.title())
+	width := len(t.shape.Columns)
+	if kind != pgoutput.MsgDelete && len(m.New) != width || m.OldKind != 0 && len(m.Old) != width {
+		return fmt.Errorf("%w: a tuple of %s with the wrong number of columns", pgoutput.ErrMessage, t.table.Title())
 	}
 	var old relation.Row
-	if m.oldKind != 0 {
-		old = t.oldRow(m.old)
+	if m.OldKind != 0 {
+		old = t.oldRow(m.Old)
 		if k := t.schema.NullKey(old); k >= 0 {
-			return mistake(source.Slow, "a row of %s has no value in key column %s", t.table.title(), t.schema.Columns[k].Name)
+			return pgcatalog.Mistake(source.Slow, "a row of %s has no value in key column %s", t.table.Title(), t.schema.Columns[k].Name)
 		}
 	}
-	if kind == msgDelete {
+	if kind == pgoutput.MsgDelete {
 		t.tx.remove(old, t.whole)
 		return nil
 	}
@@ -172,10 +174,10 @@ func (t *target) change(kind byte, m *rowMessage, flush func() error) error {
 }
 
 // oldRow builds a row from an old tuple: the cells that it holds.
-func (t *target) oldRow(tuple []field) relation.Row {
+func (t *target) oldRow(tuple []pgoutput.Field) relation.Row {
 	for i, at := range t.fields {
-		if f := &tuple[at]; t.usable[i] && f.kind == fieldText {
-			t.builder.Append(f.text)
+		if f := &tuple[at]; t.usable[i] && f.Kind == pgoutput.FieldText {
+			t.builder.Append(f.Text)
 		} else {
 			t.builder.AppendNull()
 		}
@@ -186,15 +188,15 @@ func (t *target) oldRow(tuple []field) relation.Row {
 // newRow builds the row that stands after the change. Large values that did
 // not change are not in the tuple: they come from the old tuple, or from the
 // row as it is held.
-func (t *target) newRow(m *rowMessage, old relation.Row, flush func() error) (relation.Row, error) {
+func (t *target) newRow(m *pgoutput.Row, old relation.Row, flush func() error) (relation.Row, error) {
 	var held relation.Row
 	for i, at := range t.fields {
-		if m.new[at].kind != fieldUnchanged || m.oldKind != 0 && t.usable[i] {
+		if m.New[at].Kind != pgoutput.FieldUnchanged || m.OldKind != 0 && t.usable[i] {
 			continue
 		}
 		key := old
 		if key == "" {
-			key = t.keyRow(m.new)
+			key = t.keyRow(m.New)
 		}
 		var err error
 		if held, err = t.current(key, flush); err != nil {
@@ -203,12 +205,12 @@ func (t *target) newRow(m *rowMessage, old relation.Row, flush func() error) (re
 		break
 	}
 	for i, at := range t.fields {
-		switch f := &m.new[at]; {
-		case f.kind == fieldText:
-			t.builder.Append(f.text)
-		case f.kind == fieldNull:
+		switch f := &m.New[at]; {
+		case f.Kind == pgoutput.FieldText:
+			t.builder.Append(f.Text)
+		case f.Kind == pgoutput.FieldNull:
 			t.builder.AppendNull()
-		case m.oldKind != 0 && t.usable[i]:
+		case m.OldKind != 0 && t.usable[i]:
 			t.builder.AppendCell(old.Cell(i))
 		default:
 			t.builder.AppendCell(held.Cell(i))
@@ -218,10 +220,10 @@ func (t *target) newRow(m *rowMessage, old relation.Row, flush func() error) (re
 }
 
 // keyRow builds a row of the key cells of a new tuple.
-func (t *target) keyRow(tuple []field) relation.Row {
+func (t *target) keyRow(tuple []pgoutput.Field) relation.Row {
 	for i, at := range t.fields {
-		if f := &tuple[at]; t.schema.IsKey(i) && f.kind == fieldText {
-			t.builder.Append(f.text)
+		if f := &tuple[at]; t.schema.IsKey(i) && f.Kind == pgoutput.FieldText {
+			t.builder.Append(f.Text)
 		} else {
 			t.builder.AppendNull()
 		}
@@ -245,7 +247,7 @@ func (t *target) current(key relation.Row, flush func() error) (relation.Row, er
 	}
 	if !live {
 		return "", &source.Error{
-			Class: source.Compacted, Text: "a row of " + t.table.title() + " that was updated is not known",
+			Class: source.Compacted, Text: "a row of " + t.table.Title() + " that was updated is not known",
 			Err: errors.New("no row to take an unchanged large value from"),
 		}
 	}
@@ -256,7 +258,7 @@ func (t *target) current(key relation.Row, flush func() error) (relation.Row, er
 // snapshot has to find out what is left.
 func (t *target) truncate(flush func() error) error {
 	if t.rows == nil || t.memory != nil && t.memory.partial {
-		return mistake(source.Compacted, "table %s was truncated", t.table.title())
+		return pgcatalog.Mistake(source.Compacted, "table %s was truncated", t.table.Title())
 	}
 	if len(t.batches) > 0 {
 		if err := flush(); err != nil {

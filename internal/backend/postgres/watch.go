@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
 	"github.com/tycostream/tycostream/internal/source"
 )
 
@@ -71,17 +72,17 @@ func (w *watch) run(ctx context.Context) {
 const markSQL = `SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn, (extract(epoch FROM clock_timestamp()) * 1000000)::int8`
 
 func (w *watch) mark(ctx context.Context) error {
-	rows, err := w.f.sql.query(ctx, "read the log's position", markSQL)
+	rows, err := w.f.sql.Query(ctx, "read the log's position", markSQL)
 	if err != nil {
 		return err
 	}
-	lsn, err := strconv.ParseUint(rows[0].text(0), 10, 64)
+	lsn, err := strconv.ParseUint(rows[0].Text(0), 10, 64)
 	if err != nil {
-		return classify("read the log's position", err)
+		return pgcatalog.Classify("read the log's position", err)
 	}
-	wall, err := strconv.ParseInt(rows[0].text(1), 10, 64)
+	wall, err := strconv.ParseInt(rows[0].Text(1), 10, 64)
 	if err != nil {
-		return classify("read the clock", err)
+		return pgcatalog.Classify("read the clock", err)
 	}
 	w.clock.mark(mark{lsn, wall})
 	return nil
@@ -89,7 +90,7 @@ func (w *watch) mark(ctx context.Context) error {
 
 // poll compares every table with how it was opened. An error ends the Follow.
 func (w *watch) poll(ctx context.Context) error {
-	var followed, others []*table
+	var followed, others []*pgcatalog.Table
 	for i := range w.checks {
 		c := &w.checks[i]
 		t, err := w.f.b.inspect(ctx, w.f.sql, c.def)
@@ -102,9 +103,9 @@ func (w *watch) poll(ctx context.Context) error {
 		case err != nil:
 			c.opened = "" // so that its return is noticed
 		case c.opened == "" || c.missing:
-			return mistake(source.Retry, "%s can be followed now", t.title())
-		case t.fingerprint(c.def) != c.opened:
-			return mistake(source.Compacted, "table %s was altered", t.title())
+			return pgcatalog.Mistake(source.Retry, "%s can be followed now", t.Title())
+		case t.Fingerprint(c.def) != c.opened:
+			return pgcatalog.Mistake(source.Compacted, "table %s was altered", t.Title())
 		case c.live:
 			followed = append(followed, t)
 		default:
@@ -114,23 +115,23 @@ func (w *watch) poll(ctx context.Context) error {
 	return w.pollPublication(ctx, followed, others)
 }
 
-func (w *watch) pollPublication(ctx context.Context, followed, others []*table) error {
+func (w *watch) pollPublication(ctx context.Context, followed, others []*pgcatalog.Table) error {
 	if len(followed)+len(others) == 0 {
 		return nil
 	}
-	p, err := readPublication(ctx, w.f.sql, w.f.b.opts.Publication, append(followed, others...)[0].server.version)
+	p, err := pgcatalog.ReadPublication(ctx, w.f.sql, w.f.b.opts.Publication, append(followed, others...)[0].Server.Version)
 	if err != nil {
 		return err
 	}
 	for _, t := range others {
-		if p.covers(t) {
-			return mistake(source.Retry, "the publication holds %s now", t.title())
+		if p.Covers(t) {
+			return pgcatalog.Mistake(source.Retry, "the publication holds %s now", t.Title())
 		}
 	}
 	for _, t := range followed {
-		if !p.covers(t) {
-			return mistake(source.Compacted, "somebody took table %s out of the publication: "+
-				"gateways that follow different tables need publications of different names", t.title())
+		if !p.Covers(t) {
+			return pgcatalog.Mistake(source.Compacted, "somebody took table %s out of the publication: "+
+				"gateways that follow different tables need publications of different names", t.Title())
 		}
 	}
 	return nil

@@ -3,15 +3,11 @@ package postgres
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
+	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
@@ -37,89 +33,6 @@ func unhex(tb testing.TB, text string) []byte {
 		tb.Fatal(err)
 	}
 	return b
-}
-
-func TestDecodeVectors(t *testing.T) {
-	r, err := decodeRelation(unhex(t, vectorRelation)[1:])
-	want := relationMessage{
-		oid: 0x4000, schema: "public", name: "pnl", identity: 'd',
-		columns: []relationColumn{{true, "id", 23}, {false, "book", 25}, {false, "pv", 1700}, {false, "big", 25}},
-	}
-	if err != nil || !reflect.DeepEqual(r, want) {
-		t.Fatalf("relation %+v, %v", r, err)
-	}
-	b, err := decodeBegin(unhex(t, vectorBegin)[1:])
-	if err != nil || b.lsn != 0x1534ca0 || b.wall != 0x2a5f0c1b2d3e4+pgEpoch {
-		t.Fatalf("begin %+v, %v", b, err)
-	}
-	c, err := decodeCommit(unhex(t, vectorCommit)[1:])
-	if err != nil || c.lsn != 0x1534ca0 || c.end != 0x1534cd0 {
-		t.Fatalf("commit %+v, %v", c, err)
-	}
-	oids, err := decodeTruncate(unhex(t, vectorTruncate)[1:])
-	if err != nil || !reflect.DeepEqual(oids, []uint32{0x4000}) {
-		t.Fatalf("truncate %v, %v", oids, err)
-	}
-	var m rowMessage
-	for _, v := range []struct{ name, text, old, new string }{
-		{"insert", vectorInsert, "", "1 x 1.50 n"},
-		{"update", vectorUpdate, "", "1 x 2.00 n"},
-		{"key update", vectorKeyUpdate, "K: 2 n n n", "9 y -3.00 z"},
-		{"delete", vectorDelete, "K: 9 n n n", ""},
-		{"unchanged", vectorUnchanged, "", "1 x 7.00 u"},
-	} {
-		data := unhex(t, v.text)
-		if err := m.decode(data[0], data[1:]); err != nil {
-			t.Fatalf("%s: %v", v.name, err)
-		}
-		old := show(m.old)
-		if m.oldKind != 0 {
-			old = string(m.oldKind) + ": " + old
-		}
-		if m.oid != 0x4000 || old != v.old || show(m.new) != v.new {
-			t.Errorf("%s: old %q, new %q", v.name, old, show(m.new))
-		}
-	}
-}
-
-func show(tuple []field) string {
-	cells := make([]string, len(tuple))
-	for i, f := range tuple {
-		if cells[i] = string(f.text); f.kind != fieldText {
-			cells[i] = string(f.kind)
-		}
-	}
-	return strings.Join(cells, " ")
-}
-
-// Every message cut short, and every one with a byte changed, is an error or
-// another message, never a panic.
-func TestDecodeDamaged(t *testing.T) {
-	for _, v := range []string{vectorRelation, vectorInsert, vectorUpdate, vectorKeyUpdate, vectorDelete, vectorUnchanged, vectorTruncate, vectorBegin, vectorCommit} {
-		whole := unhex(t, v)
-		for n := 1; n < len(whole); n++ {
-			if err := decodeAny(whole[:n]); !errors.Is(err, errMessage) {
-				t.Fatalf("%x cut at %d: %v", whole, n, err)
-			}
-		}
-	}
-}
-
-func decodeAny(data []byte) (err error) {
-	var m rowMessage
-	switch data[0] {
-	case msgBegin:
-		_, err = decodeBegin(data[1:])
-	case msgCommit:
-		_, err = decodeCommit(data[1:])
-	case msgRelation:
-		_, err = decodeRelation(data[1:])
-	case msgTruncate:
-		_, err = decodeTruncate(data[1:])
-	case msgInsert, msgUpdate, msgDelete:
-		err = m.decode(data[0], data[1:])
-	}
-	return err
 }
 
 // FuzzStream feeds messages to a stream with one target: whatever they are, it
@@ -155,14 +68,14 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-func pnlTable() *table {
-	t := &table{server: &server{}, oid: 0x4000, schema: "public", name: "pnl", kind: 'r', ident: 'd'}
+func pnlTable() *pgcatalog.Table {
+	t := &pgcatalog.Table{Server: &pgcatalog.Server{}, OID: 0x4000, Kind: 'r', Ident: 'd'}
 	for _, c := range []struct {
 		name string
 		typ  uint32
 		kind relation.Kind
 	}{{"id", 23, relation.Integer}, {"book", 25, relation.String}, {"pv", 1700, relation.Decimal}, {"big", 25, relation.String}} {
-		t.columns = append(t.columns, column{CatalogColumn: source.CatalogColumn{Name: c.name, Kind: c.kind}, typ: c.typ, large: true})
+		t.Columns = append(t.Columns, pgcatalog.Column{CatalogColumn: source.CatalogColumn{Name: c.name, Kind: c.kind}, Type: c.typ, Large: true})
 	}
 	return t
 }
@@ -189,74 +102,6 @@ func (s *checkingSink) Apply(batches []relation.Batch, _ relation.Frontier) erro
 		}
 	}
 	return nil
-}
-
-func TestParseName(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want relationName
-		bad  bool
-	}{
-		{text: "pnl", want: relationName{name: "pnl"}},
-		{text: "public.pnl", want: relationName{schema: "public", name: "pnl"}},
-		{text: "shop.public.pnl", want: relationName{"shop", "public", "pnl"}},
-		{text: `"a.b"."c""d"`, want: relationName{schema: "a.b", name: `c"d`}},
-		{text: `public."P"`, want: relationName{schema: "public", name: "P"}},
-		{text: "Mixed", want: relationName{name: "Mixed"}},
-		{text: "", bad: true},
-		{text: "a.", bad: true},
-		{text: ".a", bad: true},
-		{text: `"a`, bad: true},
-		{text: `"a"b`, bad: true},
-		{text: "a.b.c.d", bad: true},
-		{text: `""`, bad: true},
-	} {
-		got, err := parseName(c.text)
-		if (err != nil) != c.bad || got != c.want {
-			t.Errorf("%q: %+v, %v", c.text, got, err)
-		}
-	}
-}
-
-func TestClassify(t *testing.T) {
-	for _, c := range []struct {
-		code, message string
-		want          source.Class
-	}{
-		{"42501", "", source.Config},
-		{"28P01", "", source.Config},
-		{"28000", "", source.Config},
-		{"3D000", "", source.Config},
-		{"53400", "", source.Config},
-		{"42P01", "", source.Slow},
-		{"42703", "", source.Slow},
-		{"57P01", "", source.Retry},
-		{"57P03", "", source.Retry},
-		{"53300", "", source.Retry},
-		{"40001", "", source.Retry},
-		{"08006", "", source.Retry},
-		{"08P01", "", source.Config},
-		{"55006", "", source.Retry},
-		{"55P03", "", source.Retry},
-		{"42704", "", source.Compacted},
-		{"58P01", "", source.Compacted},
-		{"55000", "can no longer get changes from replication slot", source.Compacted},
-		{"55000", "logical decoding requires wal_level >= logical", source.Config},
-		{"XX000", "", source.Slow},
-		{"", "", source.Slow},
-	} {
-		err := classify("step", fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: c.code, Message: c.message, Detail: "d", Hint: "h"}))
-		e, ok := errors.AsType[*source.Error](err)
-		if !ok || e.Class != c.want || !strings.Contains(err.Error(), "step") {
-			t.Errorf("%s %s: %v, class %d", c.code, c.message, err, e.Class)
-		}
-		if again := classify("other", err); again != err { //nolint:errorlint // the very same is meant
-			t.Errorf("classified twice: %v", again)
-		}
-	}
-	if classify("step", nil) != nil {
-		t.Error("an error out of nothing")
-	}
 }
 
 func TestClock(t *testing.T) {

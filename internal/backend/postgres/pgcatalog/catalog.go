@@ -1,4 +1,4 @@
-package postgres
+package pgcatalog
 
 import (
 	"context"
@@ -7,19 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
 
-// server is what a connection says about the database behind it.
-type server struct {
-	version  int // 150014
-	database string
+// Server is what a connection says about the database behind it.
+type Server struct {
+	Version  int // 150014
+	Database string
+	WALLevel string
+	Standby  bool
 	identity string // system identifier and timeline
-	walLevel string
-	standby  bool
 }
 
 // oldest is the oldest server whose publications can publish partitioned
@@ -33,47 +34,50 @@ SELECT current_setting('server_version_num'), current_database(), s.system_ident
        current_setting('wal_level'), pg_is_in_recovery()
 FROM pg_control_system() s, pg_control_checkpoint() c`
 
-func askServer(ctx context.Context, conn *session) (*server, error) {
-	rows, err := conn.query(ctx, "ask the server who it is", serverSQL)
+// AskServer returns what the connection says about the server.
+func AskServer(ctx context.Context, conn *Session) (*Server, error) {
+	rows, err := conn.Query(ctx, "ask the server who it is", serverSQL)
 	if err != nil {
 		return nil, err
 	}
 	r := rows[0]
-	s := &server{database: r.text(1), identity: r.text(2), walLevel: r.text(3), standby: r.bool(4)}
-	if _, err := fmt.Sscan(r.text(0), &s.version); err != nil {
-		return nil, classify("read the server's version", err)
+	s := &Server{Database: r.Text(1), identity: r.Text(2), WALLevel: r.Text(3), Standby: r.Bool(4)}
+	if _, err := fmt.Sscan(r.Text(0), &s.Version); err != nil {
+		return nil, Classify("read the server's version", err)
 	}
-	if s.version < oldest {
-		return nil, mistake(source.Config, "the server is older than PostgreSQL 13")
+	if s.Version < oldest {
+		return nil, Mistake(source.Config, "the server is older than PostgreSQL 13")
 	}
 	return s, nil
 }
 
-// table is a relation as the catalog describes it.
-type table struct {
-	server  *server
-	oid     uint32
+// Table is a relation as the catalog describes it.
+type Table struct {
+	Server  *Server
+	OID     uint32
+	Kind    byte // r table, p partitioned, v view, m materialized view, f foreign
+	Ident   byte // replica identity: d default, n nothing, f full, i index
+	Columns []Column
+	Leaves  []Leaf   // of a partitioned table
+	Above   []uint32 // of a partition: the tables it is part of
+
 	schema  string
 	name    string
-	kind    byte // r table, p partitioned, v view, m materialized view, f foreign
 	logged  bool
 	part    bool // a partition of another table
-	ident   byte // replica identity
 	rls     bool // row-level security applies to this role
 	reads   bool // the role may use the schema
-	columns []column
 	indexes []index
-	leaves  []leaf   // of a partitioned table
-	above   []uint32 // of a partition: the tables it is part of
 }
 
-type column struct {
+// Column is a column of a Table.
+type Column struct {
 	source.CatalogColumn
 
-	typ       uint32
+	Type      uint32 // OID of its type
+	Large     bool   // values may be stored outside the row
 	generated bool
 	readable  bool
-	large     bool // values may be stored outside the row
 }
 
 // index is a unique index over plain columns, without a condition.
@@ -87,18 +91,21 @@ type index struct {
 	notNull   bool // all its columns are
 }
 
-type leaf struct {
-	oid    uint32
+// Leaf is a partition that holds rows.
+type Leaf struct {
+	OID    uint32
+	Kind   byte
+	Ident  byte
 	schema string
 	name   string
-	kind   byte
-	ident  byte
 	file   uint32 // changes when the partition is truncated, which the stream of the whole table does not tell
 }
 
-func (t *table) sqlName() string { return quote(t.schema) + "." + quote(t.name) }
+// SQLName is the table's name, quoted for statements.
+func (t *Table) SQLName() string { return Quote(t.schema) + "." + Quote(t.name) }
 
-func (t *table) title() string { return t.schema + "." + t.name }
+// Title is the table's name for messages.
+func (t *Table) Title() string { return t.schema + "." + t.name }
 
 const tableSQL = `
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'p', c.relispartition, c.relreplident,
@@ -144,13 +151,13 @@ WHERE p.isleaf ORDER BY c.oid`
 
 const aboveSQL = `SELECT relid::oid FROM pg_partition_ancestors($1::oid::regclass) WHERE relid <> $1::oid`
 
-// lookUp reads a relation from the catalog. A relation that does not exist is
+// LookUp reads a relation from the catalog. A relation that does not exist is
 // an error of class Slow.
-func lookUp(ctx context.Context, conn *session, def *source.Definition) (*table, error) {
+func LookUp(ctx context.Context, conn *Session, def *source.Definition) (*Table, error) {
 	if def.Query != "" {
-		return nil, mistake(source.Config, "PostgreSQL cannot stream a query: name a table with relation")
+		return nil, Mistake(source.Config, "PostgreSQL cannot stream a query: name a table with relation")
 	}
-	srv, err := askServer(ctx, conn)
+	srv, err := AskServer(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -158,77 +165,77 @@ func lookUp(ctx context.Context, conn *session, def *source.Definition) (*table,
 	if err != nil {
 		return nil, err
 	}
-	if name.database != "" && name.database != srv.database {
-		return nil, mistake(source.Config, "%s is in another database than the one connected to, %s", def.Relation, srv.database)
+	if name.database != "" && name.database != srv.Database {
+		return nil, Mistake(source.Config, "%s is in another database than the one connected to, %s", def.Relation, srv.Database)
 	}
-	rows, err := conn.query(ctx, "look up "+def.Relation, tableSQL, name.name, name.schema)
+	rows, err := conn.Query(ctx, "look up "+def.Relation, tableSQL, name.name, name.schema)
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {
-		return nil, mistake(source.Slow, "%s does not exist yet", def.Relation)
+		return nil, Mistake(source.Slow, "%s does not exist yet", def.Relation)
 	}
 	r := rows[0]
-	t := &table{
-		server: srv, oid: r.oid(0), schema: r.text(1), name: r.text(2), kind: r.char(3), logged: r.bool(4), part: r.bool(5),
-		ident: r.char(6), rls: r.bool(7), reads: r.bool(8),
+	t := &Table{
+		Server: srv, OID: r.OID(0), schema: r.Text(1), name: r.Text(2), Kind: r.char(3), logged: r.Bool(4), part: r.Bool(5),
+		Ident: r.char(6), rls: r.Bool(7), reads: r.Bool(8),
 	}
 	if err := errors.Join(t.readColumns(ctx, conn), t.readPartitions(ctx, conn), t.readIndexes(ctx, conn)); err != nil {
-		return nil, classify("look up "+def.Relation, err)
+		return nil, Classify("look up "+def.Relation, err)
 	}
 	return t, nil
 }
 
-func (t *table) id() string { return fmt.Sprint(t.oid) }
+func (t *Table) id() string { return strconv.FormatUint(uint64(t.OID), 10) }
 
-func (t *table) readColumns(ctx context.Context, conn *session) error {
-	rows, err := conn.query(ctx, "read columns", columnsSQL, t.id())
+func (t *Table) readColumns(ctx context.Context, conn *Session) error {
+	rows, err := conn.Query(ctx, "read columns", columnsSQL, t.id())
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		c := column{generated: r.bool(3), readable: r.bool(4), typ: r.oid(5), large: r.bool(8)}
-		c.Name, c.SQLType, c.Nullable = r.text(0), r.text(1), r.bool(2)
-		if elem := r.oid(7); elem != 0 {
+		c := Column{generated: r.Bool(3), readable: r.Bool(4), Type: r.OID(5), Large: r.Bool(8)}
+		c.Name, c.SQLType, c.Nullable = r.Text(0), r.Text(1), r.Bool(2)
+		if elem := r.OID(7); elem != 0 {
 			c.Kind = relation.Array
 			c.Elem, _ = kindOf(elem)
 		} else {
-			c.Kind, c.Zoned = kindOf(r.oid(6))
+			c.Kind, c.Zoned = kindOf(r.OID(6))
 		}
-		t.columns = append(t.columns, c)
+		t.Columns = append(t.Columns, c)
 	}
 	return nil
 }
 
-func (t *table) readPartitions(ctx context.Context, conn *session) error {
+func (t *Table) readPartitions(ctx context.Context, conn *Session) error {
 	if t.part {
-		rows, err := conn.query(ctx, "read partitions", aboveSQL, t.id())
+		rows, err := conn.Query(ctx, "read partitions", aboveSQL, t.id())
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			t.above = append(t.above, r.oid(0))
+			t.Above = append(t.Above, r.OID(0))
 		}
 	}
-	if t.kind != 'p' {
+	if t.Kind != 'p' {
 		return nil
 	}
-	rows, err := conn.query(ctx, "read partitions", leavesSQL, t.id())
+	rows, err := conn.Query(ctx, "read partitions", leavesSQL, t.id())
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		t.leaves = append(t.leaves, leaf{r.oid(0), r.text(1), r.text(2), r.char(3), r.char(4), r.oid(5)})
+		t.Leaves = append(t.Leaves, Leaf{OID: r.OID(0), schema: r.Text(1), name: r.Text(2), Kind: r.char(3), Ident: r.char(4), file: r.OID(5)})
 	}
 	return nil
 }
 
-func (t *table) readIndexes(ctx context.Context, conn *session) error {
+func (t *Table) readIndexes(ctx context.Context, conn *Session) error {
 	oids := []string{t.id()}
-	for _, l := range t.leaves {
-		oids = append(oids, fmt.Sprint(l.oid))
+	for _, l := range t.Leaves {
+		oids = append(oids, strconv.FormatUint(uint64(l.OID), 10))
 	}
-	rows, err := conn.query(ctx, "read indexes", indexesSQL, "{"+strings.Join(oids, ",")+"}")
+	rows, err := conn.Query(ctx, "read indexes", indexesSQL, "{"+strings.Join(oids, ",")+"}")
 	if err != nil {
 		return err
 	}
@@ -238,27 +245,27 @@ func (t *table) readIndexes(ctx context.Context, conn *session) error {
 			return err
 		}
 		t.indexes = append(t.indexes, index{
-			table: r.oid(0), name: r.text(1), columns: names,
-			primary: r.bool(2), identity: r.bool(3), immediate: r.bool(4), notNull: r.bool(5),
+			table: r.OID(0), name: r.Text(1), columns: names,
+			primary: r.Bool(2), identity: r.Bool(3), immediate: r.Bool(4), notNull: r.Bool(5),
 		})
 	}
 	return nil
 }
 
-// relation describes the table to a sink. Generated columns are left out:
+// Relation describes the table to a sink. Generated columns are left out:
 // replication does not carry them.
-func (t *table) relation(def *source.Definition) *source.Relation {
-	rel := &source.Relation{Name: t.server.database + "." + t.title(), Type: t.typeName(), Identity: t.identity(def)}
-	for i := range t.columns {
-		if !t.columns[i].generated {
-			rel.Columns = append(rel.Columns, t.columns[i].CatalogColumn)
+func (t *Table) Relation(def *source.Definition) *source.Relation {
+	rel := &source.Relation{Name: t.Server.Database + "." + t.Title(), Type: t.typeName(), Identity: t.Identity(def)}
+	for i := range t.Columns {
+		if !t.Columns[i].generated {
+			rel.Columns = append(rel.Columns, t.Columns[i].CatalogColumn)
 		}
 	}
 	return rel
 }
 
-func (t *table) typeName() string {
-	switch t.kind {
+func (t *Table) typeName() string {
+	switch t.Kind {
 	case 'p':
 		return "partitioned table"
 	case 'v':
@@ -271,14 +278,14 @@ func (t *table) typeName() string {
 	return "table"
 }
 
-// identity is a hash over what must be equal for rows to be comparable: the
+// Identity is a hash over what must be equal for rows to be comparable: the
 // server's history, the table, and the columns that the source uses.
-func (t *table) identity(def *source.Definition) string {
+func (t *Table) Identity(def *source.Definition) string {
 	var h strings.Builder
-	fmt.Fprintf(&h, "postgres\n%s\n%q\n%d\n%q\n", t.server.identity, t.server.database, t.oid, def.Key)
-	for i := range t.columns {
-		if c := &t.columns[i]; t.uses(def, c) {
-			fmt.Fprintf(&h, "%q %q %d\n", c.Name, c.SQLType, c.typ)
+	fmt.Fprintf(&h, "postgres\n%s\n%q\n%d\n%q\n", t.Server.identity, t.Server.Database, t.OID, def.Key)
+	for i := range t.Columns {
+		if c := &t.Columns[i]; t.uses(def, c) {
+			fmt.Fprintf(&h, "%q %q %d\n", c.Name, c.SQLType, c.Type)
 		}
 	}
 	sum := sha256.Sum256([]byte(h.String()))
@@ -287,48 +294,20 @@ func (t *table) identity(def *source.Definition) string {
 
 // uses reports whether the source takes the column: the declared ones, or all
 // that can be replicated.
-func (t *table) uses(def *source.Definition, c *column) bool {
+func (t *Table) uses(def *source.Definition, c *Column) bool {
 	if len(def.Columns) == 0 {
 		return !c.generated
 	}
 	return slices.ContainsFunc(def.Columns, func(d source.ColumnDefinition) bool { return d.Name == c.Name })
 }
 
-// fingerprint changes whenever a stream that was opened on this table has to
+// Fingerprint changes whenever a stream that was opened on this table has to
 // be opened again.
-func (t *table) fingerprint(def *source.Definition) string {
+func (t *Table) Fingerprint(def *source.Definition) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %q %q %c", t.identity(def), t.schema, t.name, t.ident)
-	for _, l := range t.leaves {
-		fmt.Fprintf(&b, " %d/%d%c", l.oid, l.file, l.ident)
+	fmt.Fprintf(&b, "%s %q %q %c", t.Identity(def), t.schema, t.name, t.Ident)
+	for _, l := range t.Leaves {
+		fmt.Fprintf(&b, " %d/%d%c", l.OID, l.file, l.Ident)
 	}
 	return b.String()
 }
-
-// Describe looks a source up in the catalog and checks that it can be followed.
-func (b *Backend) Describe(ctx context.Context, def *source.Definition) (*source.Relation, error) {
-	conn, err := b.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer hangUp(conn.conn)
-	t, err := b.inspect(ctx, conn, def)
-	if err != nil {
-		return nil, err
-	}
-	return t.relation(def), nil
-}
-
-// inspect looks a source up and checks that it can be followed.
-func (b *Backend) inspect(ctx context.Context, conn *session, def *source.Definition) (*table, error) {
-	t, err := lookUp(ctx, conn, def)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.check(def, b.user()); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
-func (b *Backend) user() string { return b.config.User }

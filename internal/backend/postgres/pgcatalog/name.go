@@ -1,4 +1,4 @@
-package postgres
+package pgcatalog
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ func parseName(text string) (relationName, error) {
 	for {
 		part, tail, ok := cutPart(rest)
 		if !ok || part == "" {
-			return relationName{}, mistake(source.Config, "%q is not a relation's name", text)
+			return relationName{}, Mistake(source.Config, "%q is not a relation's name", text)
 		}
 		parts = append(parts, part)
 		if tail == "" {
@@ -34,7 +34,7 @@ func parseName(text string) (relationName, error) {
 	case 3:
 		return relationName{parts[0], parts[1], parts[2]}, nil
 	}
-	return relationName{}, mistake(source.Config, "%q is not a relation's name: it has too many parts", text)
+	return relationName{}, Mistake(source.Config, "%q is not a relation's name: it has too many parts", text)
 }
 
 // cutPart returns the first part, and what follows from the dot on.
@@ -62,16 +62,17 @@ func cutPart(s string) (part, tail string, ok bool) {
 	return "", "", false
 }
 
-// quote writes an identifier as SQL wants it.
-func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+// Quote writes an identifier as SQL wants it.
+func Quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// literal writes a string constant.
-func literal(text string) string { return `'` + strings.ReplaceAll(text, `'`, `''`) + `'` }
+// Literal writes a string constant.
+func Literal(text string) string { return `'` + strings.ReplaceAll(text, `'`, `''`) + `'` }
 
-func quoteAll(names []string) string {
+// QuoteAll writes a list of identifiers.
+func QuoteAll(names []string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
-		quoted[i] = quote(n)
+		quoted[i] = Quote(n)
 	}
 	return strings.Join(quoted, ", ")
 }

@@ -1,4 +1,4 @@
-package postgres
+package pgcatalog
 
 import "github.com/tycostream/tycostream/internal/relation"
 

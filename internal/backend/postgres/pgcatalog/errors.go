@@ -1,4 +1,4 @@
-package postgres
+package pgcatalog
 
 import (
 	"errors"
@@ -13,22 +13,24 @@ import (
 // SQLSTATE codes that say what to do. Those that are not listed are decided by
 // their class, the first two characters.
 const (
-	codeInsufficientPrivilege = "42501"
-	codeUndefinedTable        = "42P01"
-	codeUndefinedColumn       = "42703"
-	codeUndefinedObject       = "42704"
-	codeObjectInUse           = "55006"
-	codeNotInState            = "55000"
-	codeLockNotAvailable      = "55P03"
-	codeConfigLimit           = "53400"
-	codeNoDatabase            = "3D000"
-	codeUndefinedFile         = "58P01"
-	codeProtocolViolation     = "08P01"
+	// InsufficientPrivilege says that the role may not do that.
+	InsufficientPrivilege = "42501"
+
+	codeUndefinedTable    = "42P01"
+	codeUndefinedColumn   = "42703"
+	codeUndefinedObject   = "42704"
+	codeObjectInUse       = "55006"
+	codeNotInState        = "55000"
+	codeLockNotAvailable  = "55P03"
+	codeConfigLimit       = "53400"
+	codeNoDatabase        = "3D000"
+	codeUndefinedFile     = "58P01"
+	codeProtocolViolation = "08P01"
 )
 
-// classify turns an error of the server or of the connection into a
+// Classify turns an error of the server or of the connection into a
 // *source.Error. An error that is one already stays as it is.
-func classify(step string, err error) error {
+func Classify(step string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -57,7 +59,7 @@ func classify(step string, err error) error {
 
 func verdict(pg *pgconn.PgError) (source.Class, string) {
 	switch pg.Code {
-	case codeInsufficientPrivilege:
+	case InsufficientPrivilege:
 		return source.Config, "the database role lacks a privilege (see the log)"
 	case codeNoDatabase:
 		return source.Config, "the database does not exist"
@@ -94,15 +96,15 @@ func verdict(pg *pgconn.PgError) (source.Class, string) {
 
 const walLevelText = "the database does not write a logical log: set wal_level to logical and restart the server"
 
-// walLevelError says how to switch logical decoding on.
-func walLevelError(level string) error {
-	return toRun(walLevelText, fmt.Errorf("wal_level is %s", level),
+// WALLevelError says how to switch logical decoding on.
+func WALLevelError(level string) error {
+	return ToRun(walLevelText, fmt.Errorf("wal_level is %s", level),
 		"ALTER SYSTEM SET wal_level = 'logical'", "-- then restart the server")
 }
 
-// toRun is a Config error whose cause names the statements that mend it. Text
+// ToRun is a Config error whose cause names the statements that mend it. Text
 // goes to clients, so that the statements stand in Err alone.
-func toRun(text string, cause error, statements ...string) error {
+func ToRun(text string, cause error, statements ...string) error {
 	err := fmt.Errorf("run: %s", strings.Join(statements, "; "))
 	if cause != nil {
 		err = fmt.Errorf("%w; %w", cause, err)
@@ -110,12 +112,13 @@ func toRun(text string, cause error, statements ...string) error {
 	return &source.Error{Class: source.Config, Text: text, Err: err}
 }
 
-func mistake(class source.Class, format string, args ...any) error {
+// Mistake is an error of a class with a text for clients.
+func Mistake(class source.Class, format string, args ...any) error {
 	return &source.Error{Class: class, Text: fmt.Sprintf(format, args...)}
 }
 
-// hasCode reports whether err comes from the server with this SQLSTATE.
-func hasCode(err error, code string) bool {
+// HasCode reports whether err comes from the server with this SQLSTATE.
+func HasCode(err error, code string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == code
 }
