@@ -3,6 +3,7 @@ package source
 import (
 	"iter"
 
+	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -22,4 +23,39 @@ type RowSink interface {
 
 	// All yields every row, in any order.
 	All() iter.Seq[relation.Row]
+}
+
+var (
+	_ RowSink = (*intake)(nil)
+	_ holder  = (*feed.Feed)(nil)
+)
+
+// holder is a Feed that can be asked for its rows, as a feed.Feed can.
+type holder interface {
+	Current(key relation.Row) (relation.Row, bool)
+	All() iter.Seq[relation.Row]
+}
+
+// holder returns the feed, or nil if it cannot be asked.
+func (in *intake) holder() holder {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	h, _ := in.feed.(holder)
+	return h
+}
+
+// Current implements RowSink.
+func (in *intake) Current(key relation.Row) (relation.Row, bool) {
+	if h := in.holder(); h != nil {
+		return h.Current(key)
+	}
+	return "", false
+}
+
+// All implements RowSink.
+func (in *intake) All() iter.Seq[relation.Row] {
+	if h := in.holder(); h != nil {
+		return h.All()
+	}
+	return func(func(relation.Row) bool) {}
 }
