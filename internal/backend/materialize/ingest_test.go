@@ -76,7 +76,7 @@ func BenchmarkIngest(b *testing.B) {
 // ingest measures Follow over a server that sends data, rows rows, and hangs up.
 func ingest(b *testing.B, rows int, data []byte) {
 	b.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
