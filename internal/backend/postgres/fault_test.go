@@ -210,3 +210,70 @@ func noSlots(t *testing.T, db *testpg.Database) {
 		pause(t.Context(), 20*time.Millisecond)
 	}
 }
+
+// A transaction that was open before the publication and the slot existed is
+// neither lost nor counted twice.
+func TestTransactionOpenBeforeTheSlot(t *testing.T) {
+	db := pool.Database(t)
+	db.Exec(t, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+	writer := db.Connect(t)
+	tx, err := writer.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "INSERT INTO t VALUES (2)"); err != nil {
+		t.Fatal(err)
+	}
+	b := backend(t, postgres.Options{URL: db.URL()})
+
+	// A Follow that waits for it can be ended.
+	r := newRecorder(definition("t", "id"))
+	run := follow(t, b, targetOf(r))
+	r.until(t, "the opening", func() bool { return r.opened == 1 })
+	pause(t.Context(), 100*time.Millisecond)
+	run.stop(t)
+
+	r = newRecorder(definition("t", "id"))
+	follow(t, b, targetOf(r))
+	r.until(t, "the opening", func() bool { return r.opened == 1 })
+	db.Exec(t, "INSERT INTO t VALUES (3)")
+	pause(t.Context(), 100*time.Millisecond)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.rowsBecome(t, "1", "2", "3")
+	db.Exec(t, "INSERT INTO t VALUES (4)")
+	r.rowsBecome(t, "1", "2", "3", "4")
+}
+
+// A slot whose log the server has thrown away is made anew.
+func TestSlotThatLostItsLog(t *testing.T) {
+	server := testpg.Start(t, testpg.Options{Settings: map[string]string{"max_slot_wal_keep_size": "1MB", "max_wal_size": "32MB", "min_wal_size": "32MB"}})
+	db := server.NewDatabase(t)
+	db.Exec(t, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+	b := backend(t, postgres.Options{URL: db.URL(), Slot: "forgotten"})
+	r := newRecorder(definition("t", "id"))
+	target := func() source.Target {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return source.Target{Def: r.def, Sink: asking{r}, Resume: source.Position{Identity: r.rel.Identity, Frontier: r.frontier}}
+	}
+	run := follow(t, b, targetOf(r))
+	r.rowsBecome(t, "1")
+	run.stop(t)
+	for range 5 {
+		db.Exec(t, "CREATE TABLE x AS SELECT generate_series(1, 1000)")
+		db.Exec(t, "DROP TABLE x")
+		db.Exec(t, "SELECT pg_switch_wal()")
+		db.Exec(t, "CHECKPOINT")
+	}
+	if got := db.Text(t, "SELECT wal_status FROM pg_replication_slots"); got != "lost" {
+		t.Fatalf("the slot is %s", got)
+	}
+	db.Exec(t, "INSERT INTO t VALUES (2)")
+	follow(t, b, target())
+	r.rowsBecome(t, "1", "2")
+	if got := db.Text(t, "SELECT wal_status FROM pg_replication_slots"); got != "reserved" {
+		t.Fatalf("the slot is %s", got)
+	}
+}

@@ -83,7 +83,7 @@ func TestRoleWithoutRights(t *testing.T) {
 	const user = "newcomer"
 	server := testpg.Start(t, testpg.Options{})
 	db := server.NewDatabase(t)
-	db.Exec(t, `CREATE ROLE newcomer LOGIN; CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE rls (id int PRIMARY KEY); ALTER TABLE rls ENABLE ROW LEVEL SECURITY;
+	db.Exec(t, `CREATE ROLE newcomer LOGIN; ALTER ROLE newcomer SET statement_timeout = 1; ALTER ROLE newcomer SET DateStyle = 'German'; CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE rls (id int PRIMARY KEY); ALTER TABLE rls ENABLE ROW LEVEL SECURITY;
 		CREATE SCHEMA hidden; CREATE TABLE hidden.t (id int PRIMARY KEY)`)
 	b := backend(t, postgres.Options{URL: db.URLAs(user), Poll: time.Hour})
 	attempt := func() (*recorder, *running) {
@@ -150,6 +150,21 @@ func TestServerSettings(t *testing.T) {
 	}
 	_, err := b.Describe(t.Context(), definition("t", "id"))
 	wantError(t, err, source.Retry, "connection")
+}
+
+func TestPassword(t *testing.T) {
+	server := testpg.Start(t, testpg.Options{Password: "s3cret"})
+	db := server.NewDatabase(t)
+	db.Exec(t, "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+	r := newRecorder(definition("t", "id"))
+	follow(t, backend(t, postgres.Options{URL: db.URL()}), targetOf(r))
+	r.rowsBecome(t, "1")
+	wrong := strings.Replace(db.URL(), "s3cret", "wr0ng", 1)
+	err := follow(t, backend(t, postgres.Options{URL: wrong}), targetOf(newRecorder(definition("t", "id")))).end(t)
+	wantError(t, err, source.Config, "refused the user or the password")
+	if strings.Contains(err.Error(), "wr0ng") {
+		t.Fatalf("the password is in %v", err)
+	}
 }
 
 func TestOptions(t *testing.T) {
