@@ -25,7 +25,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	var name string
 	err = conn.QueryRow(ctx, "SELECT name FROM t WHERE id = $1", 1).Scan(&name)
 	fmt.Println(name, err)

@@ -15,12 +15,12 @@ import (
 	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
 )
 
-// streaming opens a COPY (SUBSCRIBE ... PROGRESS) and reads to its first
+// streaming opens a COPY (SUBSCRIBE t ... PROGRESS) and reads to its first
 // progress row above the snapshot.
-func streaming(t *testing.T, sim *mzsim.Sim, object string) *wire {
+func streaming(t *testing.T, sim *mzsim.Sim) *wire {
 	t.Helper()
 	w := session(t, sim)
-	w.send(&pgproto3.Query{String: "COPY (SUBSCRIBE " + object + " WITH (PROGRESS)) TO STDOUT"})
+	w.send(&pgproto3.Query{String: "COPY (SUBSCRIBE t WITH (PROGRESS)) TO STDOUT"})
 	w.until("d")
 	for {
 		if l := w.next(); strings.Contains(l, "\tt\t") || l == "EOF" {
@@ -44,7 +44,7 @@ func table(t *testing.T, sim *mzsim.Sim, rows int) {
 func TestCutAfterBytes(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 10)
-	w := streaming(t, sim, "t")
+	w := streaming(t, sim)
 	sim.Faults().Cut(50)
 	tx := new(mzsim.Tx)
 	for i := range 20 {
@@ -59,7 +59,7 @@ func TestCutAfterBytes(t *testing.T) {
 	// One cut only; the data is still there.
 	w = session(t, sim)
 	same(t, w.query("SELECT count(*) FROM t"), "T count", "D 30", "C SELECT 1", "Z I")
-	streaming(t, sim, "t")
+	streaming(t, sim)
 }
 
 func TestCutPlaces(t *testing.T) {
@@ -85,7 +85,7 @@ func TestCutPlaces(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			sim := manual(t)
 			table(t, sim, 3)
-			w := streaming(t, sim, "t")
+			w := streaming(t, sim)
 			sim.Faults().CutAt(c.place, 0)
 			write(t, sim, new(mzsim.Tx).Insert("t", 7, "a").Insert("t", 8, "b").Insert("t", 9, "c"))
 			_ = w.c.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -114,7 +114,7 @@ func TestGarbled(t *testing.T) {
 		t.Run(fmt.Sprint(g), func(t *testing.T) {
 			sim := manual(t)
 			table(t, sim, 0)
-			w := streaming(t, sim, "t")
+			w := streaming(t, sim)
 			sim.Faults().Garble(g, 1)
 			ts := write(t, sim, new(mzsim.Tx).Insert("t", 7, "a").Insert("t", 8, "a"))
 			good := []string{fmt.Sprintf("d %d\tf\t1\t7\ta\n", ts), fmt.Sprintf("d %d\tf\t1\t8\ta\n", ts)}
@@ -132,7 +132,7 @@ func TestGarbled(t *testing.T) {
 func TestStall(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 0)
-	w := streaming(t, sim, "t")
+	w := streaming(t, sim)
 	release := sim.Faults().Stall()
 	sim.Tick()
 	_ = w.c.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
@@ -172,7 +172,7 @@ func TestInjectedErrors(t *testing.T) {
 		pgerr.FellBehind(200, 100), pgerr.ResultSize("1.0 MiB"), pgerr.Replica(), pgerr.Evaluation("x"), pgerr.PlanChanged(), pgerr.ClusterGone(),
 		pgerr.NoReplicas("c"), pgerr.Permission("VIEW", "d.s.v", "r"),
 	} {
-		w := streaming(t, sim, "t")
+		w := streaming(t, sim)
 		if n := f.FailStreams(e); n != 1 {
 			t.Fatalf("%d streams", n)
 		}
@@ -187,7 +187,7 @@ func TestInjectedErrors(t *testing.T) {
 		f.FailNext(mzsim.AtConnect, e)
 		w := dial(t, sim)
 		same(t, []string{w.next(), w.next()}, "E FATAL "+e.Code+" "+e.Message, "EOF")
-		w = streaming(t, sim, "t")
+		w = streaming(t, sim)
 		f.FailStreams(e)
 		lines := w.until("E ")
 		same(t, []string{lines[len(lines)-1], w.next()}, "E FATAL "+e.Code+" "+e.Message, "EOF")
@@ -213,7 +213,7 @@ func waitFor(t *testing.T, ok func() bool) {
 func TestRestart(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 5)
-	w := streaming(t, sim, "t")
+	w := streaming(t, sim)
 	sim.Faults().Restart()
 	same(t, []string{w.next()}, "EOF")
 	w = session(t, sim)
@@ -247,7 +247,7 @@ func TestLostHistory(t *testing.T) {
 func TestDuplicateKey(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 3)
-	w := streaming(t, sim, "t")
+	w := streaming(t, sim)
 	ts, row, err := sim.Faults().DuplicateKey("t", "id")
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +264,7 @@ func TestDuplicateKey(t *testing.T) {
 func TestSchemaChanges(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 2)
-	old := streaming(t, sim, "t")
+	old := streaming(t, sim)
 	if err := sim.Replace("t", mzsim.Columns("id bigint", "w text", "extra text"), mzsim.ObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +277,7 @@ func TestSchemaChanges(t *testing.T) {
 func TestClosedSim(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 2)
-	w := streaming(t, sim, "t")
+	w := streaming(t, sim)
 	sim.Close()
 	same(t, []string{w.next()}, "EOF")
 	if _, err := sim.Dial(t.Context()); !errors.Is(err, mzsim.ErrClosed) {

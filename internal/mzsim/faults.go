@@ -2,6 +2,7 @@ package mzsim
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -238,7 +239,7 @@ func (f *Faults) refusal() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.down {
-		return fmt.Errorf("connection refused: the server is down")
+		return errors.New("connection refused: the server is down")
 	}
 	return nil
 }

@@ -41,9 +41,9 @@ func write(t *testing.T, sim *mzsim.Sim, tx *mzsim.Tx) uint64 {
 }
 
 // config is a pgx configuration that dials sim.
-func config(t *testing.T, sim *mzsim.Sim, params string) *pgx.ConnConfig {
+func config(t testing.TB, sim *mzsim.Sim) *pgx.ConnConfig {
 	t.Helper()
-	cfg, err := pgx.ParseConfig("postgres://materialize:s3cret@mzsim/materialize?sslmode=disable&" + params)
+	cfg, err := pgx.ParseConfig("postgres://materialize:s3cret@mzsim/materialize?sslmode=disable")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +54,11 @@ func config(t *testing.T, sim *mzsim.Sim, params string) *pgx.ConnConfig {
 
 func connect(t *testing.T, sim *mzsim.Sim) *pgconn.PgConn {
 	t.Helper()
-	conn, err := pgconn.ConnectConfig(t.Context(), &config(t, sim, "").Config)
+	conn, err := pgconn.ConnectConfig(t.Context(), &config(t, sim).Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) }) //nolint:usetesting // t.Context has ended by then
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
 }
 

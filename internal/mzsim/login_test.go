@@ -68,7 +68,7 @@ func TestLogins(t *testing.T) {
 			c.opts.Manual = true
 			sim := mzsim.New(c.opts)
 			defer sim.Close()
-			cfg := config(t, sim, "")
+			cfg := config(t, sim)
 			cfg.Password = c.password
 			if c.tls {
 				cfg.TLSConfig = &tls.Config{RootCAs: pool, ServerName: "mzsim", MinVersion: tls.VersionTLS12}

@@ -173,12 +173,7 @@ func (s *session) copyOut(st *sqlparse.Copy, p *portal) error {
 	if err := p.start(true); err != nil {
 		return err
 	}
-	width := 0
-	if p.sub != nil {
-		width = len(p.prep.sub.Output())
-	} else {
-		width = len(p.prep.query.Columns)
-	}
+	width := len(p.prep.resultColumns())
 	s.send(&pgproto3.CopyOutResponse{ColumnFormatCodes: make([]uint16, width)})
 	csv := st.Options["format"] == "csv"
 	n := 0

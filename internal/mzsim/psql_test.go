@@ -52,7 +52,7 @@ func psql(t *testing.T, port string, env []string, commands ...string) (string, 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, args...)
+	cmd := exec.CommandContext(ctx, bin, args...) //nolint:gosec // psql with the commands of the tests
 	cmd.Env = append(append(os.Environ(), "PGOPTIONS=--welcome_message=off", "PGPASSWORD="), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -75,6 +75,7 @@ func TestPsql(t *testing.T) {
 		{"copy", "COPY (SELECT * FROM t ORDER BY a) TO STDOUT", "1\tone\n2\t\\N\n3\tx\\ty\\\\z\\n\n", false},
 		{"columns", "SHOW COLUMNS FROM t", "a|f|integer|\nb|t|text|\n", false},
 		{"setting", "SHOW cluster", "quickstart\n", false},
+		{"list", "\\d", "public|t|table|materialize\n", false},
 		{"mistake", "SELECT wat", "ERROR:  column \"wat\" does not exist\n", true},
 		{"syntax", "SELEC 1", "ERROR:  Expected a keyword at the beginning of a statement, found SELEC\nLINE 1: SELEC 1\n        ^\n", true},
 		{"unknown", "SELECT * FROM v", "ERROR:  unknown catalog item 'v'\n", true},

@@ -20,7 +20,7 @@ func TestBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := mzsim.New(mzsim.Options{Seed: 1, World: &mzsim.WorldOptions{Rows: 10, Rate: 5}})
 		defer sim.Close()
-		conn, err := pgconn.ConnectConfig(t.Context(), &config(t, sim, "").Config)
+		conn, err := pgconn.ConnectConfig(t.Context(), &config(t, sim).Config)
 		if err != nil {
 			t.Fatal(err)
 		}

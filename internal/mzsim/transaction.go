@@ -102,8 +102,8 @@ func (s *session) control(stmt sqlparse.Statement) {
 // client learns it with its next message.
 func (s *session) checkIdle() error {
 	limit, err := settings.ParseTimeout(s.view.Settings.Get("idle_in_transaction_session_timeout"))
-	if err != nil || limit == 0 || !s.tx.open || time.Since(s.idleFrom) < limit {
-		return nil
+	if err == nil && limit > 0 && s.tx.open && time.Since(s.idleFrom) >= limit {
+		return pgerr.Idle()
 	}
-	return pgerr.Idle()
+	return nil // a value that cannot be read was refused by SET
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // values are V50 to V61 as SQL expressions with the text they print.
-func values() [][2]string {
+func values() [][2]string { //nolint:funlen // a table
 	return [][2]string{
 		{"true", "t"},
 		{"false", "f"},
@@ -178,13 +178,13 @@ func TestPgx(t *testing.T) {
 		"default": pgx.QueryExecModeCacheStatement, "describe": pgx.QueryExecModeDescribeExec, "exec": pgx.QueryExecModeExec, "simple": pgx.QueryExecModeSimpleProtocol,
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := config(t, sim, "")
+			cfg := config(t, sim)
 			cfg.DefaultQueryExecMode = mode
 			conn, err := pgx.ConnectConfig(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close(t.Context())
+			defer func() { _ = conn.Close(t.Context()) }()
 			var b string
 			var c *big.Rat
 			var cText string

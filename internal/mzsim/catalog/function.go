@@ -24,6 +24,8 @@ func (v *View) function(name string) *eval.Function {
 		return text(func() string { return v.searchPath()[0] })
 	case "current_user", "session_user", "user", "current_role":
 		return text(func() string { return v.User })
+	case "pg_get_userbyid":
+		return text(func() string { return "materialize" })
 	case "mz_environment_id":
 		return text(func() string { return "stand-in-00000000-0000-0000-0000-000000000000-0" })
 	case "pg_backend_pid":

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,10 @@ func systemColumns(name string) []store.Column {
 		return store.Columns("object_id text not null", "replica_id text", "hydrated boolean not null")
 	case "mz_wallclock_global_lag":
 		return store.Columns("object_id text not null", "lag interval")
+	case "pg_class": // what psql's \d lists
+		return store.Columns("oid oid not null", "relname text not null", "relnamespace oid not null", "relkind text not null", "relowner oid not null")
+	case "pg_namespace":
+		return store.Columns("oid oid not null", "nspname text not null")
 	case "mz_subscriptions":
 		return store.Columns("id text not null", "session_id uuid not null", "cluster_id text not null", "created_at timestamptz not null", "referenced_object_ids text list not null")
 	case "mz_sessions":
@@ -60,10 +65,14 @@ func (v *View) systemTable(name sqlparse.Ident) *eval.Source {
 	if len(name) > 1 {
 		schema = name[len(name)-2]
 	}
-	if len(name) > 2 || schema != "" && schema != "mz_catalog" && schema != "mz_internal" {
+	table := name[len(name)-1]
+	right := schema == "" || schema == "mz_catalog" || schema == "mz_internal"
+	if strings.HasPrefix(table, "pg_") {
+		right = schema == "" || schema == "pg_catalog"
+	}
+	if len(name) > 2 || !right {
 		return nil
 	}
-	table := name[len(name)-1]
 	decl := systemColumns(table)
 	if decl == nil {
 		return nil
@@ -107,6 +116,13 @@ func schemaID(n store.Name) string {
 	return "us_" + n.Database + "_" + n.Schema
 }
 
+// namespaceOID makes one number of a schema's name.
+func namespaceOID(n store.Name) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(n.Database + "." + n.Schema)) // never fails
+	return itoa(int(h.Sum32()>>2) + 30000)
+}
+
 const clusterID = "u1"
 
 // systemRows computes a system table as it is now.
@@ -143,6 +159,17 @@ func (v *View) systemRows(table string) []eval.Row {
 		return v.schemaRows()
 	case "mz_databases":
 		return v.databaseRows()
+	case "pg_class":
+		each(func(i store.Info) eval.Row {
+			kind := map[string]string{"view": "v", "materialized view": "m"}[i.Type]
+			if kind == "" {
+				kind = "r"
+			}
+			return cells(oidOf(i.ID), i.Name.Name, namespaceOID(i.Name), kind, "20000")
+		})
+	case "pg_namespace":
+		each(func(i store.Info) eval.Row { return cells(namespaceOID(i.Name), i.Name.Schema) })
+		return firstOfEach(rows)
 	case "mz_indexes":
 		each(func(i store.Info) eval.Row {
 			if !i.Indexed {

@@ -83,34 +83,34 @@ func (p *Planner) choice(name string, args []compiled) (compiled, error) {
 func (p *Planner) textFunction(name string, args []compiled) (compiled, error) {
 	text, integer := pgval.Must("text"), pgval.Must("integer")
 	typ, least := text, 1
-	var fn func(a []string) (string, error)
+	var fn func(a []string) string
 	switch name {
 	case "lower":
-		fn = func(a []string) (string, error) { return strings.ToLower(a[0]), nil }
+		fn = func(a []string) string { return strings.ToLower(a[0]) }
 	case "upper":
-		fn = func(a []string) (string, error) { return strings.ToUpper(a[0]), nil }
+		fn = func(a []string) string { return strings.ToUpper(a[0]) }
 	case "length", "char_length":
 		typ = integer
-		fn = func(a []string) (string, error) { return strconv.Itoa(utf8.RuneCountInString(a[0])), nil }
+		fn = func(a []string) string { return strconv.Itoa(utf8.RuneCountInString(a[0])) }
 	case "concat":
-		fn = func(a []string) (string, error) { return strings.Join(a, ""), nil }
+		fn = func(a []string) string { return strings.Join(a, "") }
 	case "replace":
 		least = 3
-		fn = func(a []string) (string, error) { return strings.ReplaceAll(a[0], a[1], a[2]), nil }
+		fn = func(a []string) string { return strings.ReplaceAll(a[0], a[1], a[2]) }
 	case "lpad":
 		least = 2
-		fn = func(a []string) (string, error) { return lpad(a), nil }
+		fn = lpad
 	case "abs":
 		typ = pgval.Must("numeric")
 		if len(args) == 1 {
 			typ = args[0].typ
 		}
-		fn = func(a []string) (string, error) { return strings.TrimPrefix(a[0], "-"), nil }
+		fn = func(a []string) string { return strings.TrimPrefix(a[0], "-") }
 	case "round":
 		typ = pgval.Must("numeric")
 		fn = round
 	case "quote_ident":
-		fn = func(a []string) (string, error) { return `"` + strings.ReplaceAll(a[0], `"`, `""`) + `"`, nil }
+		fn = func(a []string) string { return `"` + strings.ReplaceAll(a[0], `"`, `""`) + `"` }
 	default:
 		names := make([]string, len(args))
 		for i, a := range args {
@@ -136,8 +136,7 @@ func (p *Planner) textFunction(name string, args []compiled) (compiled, error) {
 			}
 			plain = append(plain, c.Text)
 		}
-		s, err := fn(plain)
-		return Of(s), err
+		return Of(fn(plain)), nil
 	}}, nil
 }
 
@@ -156,10 +155,10 @@ func lpad(a []string) string {
 	return string(pad[:missing]) + a[0]
 }
 
-func round(a []string) (string, error) {
+func round(a []string) string {
 	r, ok := pgval.Rational(a[0])
 	if !ok {
-		return a[0], nil
+		return a[0]
 	}
 	places := 0
 	if len(a) > 1 {
@@ -167,5 +166,8 @@ func round(a []string) (string, error) {
 	}
 	s := r.FloatString(min(max(places, 0), pgval.MaxNumericDigits))
 	numeric := pgval.Must("numeric")
-	return numeric.Canon(s)
+	if c, err := numeric.Canon(s); err == nil {
+		return c
+	}
+	return s
 }

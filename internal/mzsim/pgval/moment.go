@@ -1,6 +1,7 @@
 package pgval
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -144,7 +145,7 @@ func parseInterval(text string) (span, error) {
 	var iv span
 	fields := strings.Fields(text)
 	if len(fields) == 0 {
-		return iv, fmt.Errorf("empty interval")
+		return iv, errors.New("empty interval")
 	}
 	for i := 0; i < len(fields); i++ {
 		f := fields[i]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxDepth bounds the nesting of expressions and queries, so that no input can
@@ -292,10 +293,11 @@ func (p *parser) set() Statement {
 	if p.word("default") {
 		return s
 	}
-	v := p.value()
+	values := []string{p.value()}
 	for p.op(",") {
-		v += ", " + p.value()
+		values = append(values, p.value())
 	}
+	v := strings.Join(values, ", ")
 	s.Value = &v
 	return s
 }

@@ -54,7 +54,7 @@ func (p *parser) query() *Query {
 func (p *parser) setBody() *Body {
 	left := p.body()
 	for p.err == nil {
-		op := ""
+		var op string
 		switch {
 		case p.word("union"):
 			op = "union"
@@ -164,7 +164,7 @@ func reserved(word string) bool {
 func (p *parser) from() []Table {
 	tables := []Table{p.table()}
 	for p.err == nil {
-		join := ""
+		var join string
 		switch {
 		case p.op(","), p.word("cross", "join"):
 			join = "cross"

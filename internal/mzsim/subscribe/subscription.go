@@ -111,8 +111,8 @@ func (sub *Subscription) chooseTime(f store.Frontier, params []eval.Cell) error 
 // Close lets the history go that the subscription needed.
 func (sub *Subscription) Close() { sub.in.close() }
 
-// poll returns what there is to send now, possibly nothing. After the last
-// Event done is set.
+// Poll returns what there is to send now, possibly nothing; Done tells the
+// end. Events can come together with the error that follows them.
 func (sub *Subscription) Poll() ([]Event, error) {
 	if sub.done {
 		return nil, nil

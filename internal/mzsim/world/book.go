@@ -1,7 +1,6 @@
 package world
 
 import (
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,9 +122,6 @@ func (m money) String() string {
 	}
 	return s
 }
-
-// Rat returns the amount as a fraction, for checks.
-func (m money) rat() *big.Rat { return big.NewRat(int64(m), unit) }
 
 func (w *World) listInstrument() *instrument {
 	in := &instrument{id: w.nextID, index: len(w.list), symbol: symbol(w.nextID - 1)}

@@ -144,7 +144,7 @@ func (w *World) Step(elapsed time.Duration) {
 		w.begin()
 		w.move(rows/left, churn/left, at)
 		rows, churn = rows-rows/left, churn-churn/left
-		w.commit(uint64(max(at.UnixMilli(), 1))) //nolint:gosec // positive
+		w.commit(uint64(max(at.UnixMilli(), 1)))
 	}
 }
 
