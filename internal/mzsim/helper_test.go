@@ -41,11 +41,11 @@ func write(t *testing.T, sim *mzsim.Sim, tx *mzsim.Tx) uint64 {
 }
 
 // config is a pgx configuration that dials sim.
-func config(t testing.TB, sim *mzsim.Sim) *pgx.ConnConfig {
-	t.Helper()
+func config(tb testing.TB, sim *mzsim.Sim) *pgx.ConnConfig {
+	tb.Helper()
 	cfg, err := pgx.ParseConfig("postgres://materialize:s3cret@mzsim/materialize?sslmode=disable")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return sim.Dial(ctx) }

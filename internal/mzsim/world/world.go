@@ -30,7 +30,9 @@ type Options struct {
 	// Churn is the number of instruments listed or delisted per second: 0.
 	Churn float64
 	// Times is how many times one Step spreads its changes over; they become
-	// visible together: 1.
+	// visible together. With more than one the first of them is the time that
+	// the last progress row named, which catches clients that resume one too
+	// late. 1.
 	Times int
 	// Retain is the history of every collection: 1 s.
 	Retain time.Duration
@@ -74,6 +76,7 @@ type World struct {
 	nextTrade   int
 	rowsDebt    float64 // changes due, below one
 	churnDebt   float64
+	stopped     bool
 	lastPriced  []*instrument // of the last step, for Again
 	tx          *store.Tx
 	touched     map[*instrument]struct{}
@@ -132,7 +135,7 @@ func (w *World) Step(elapsed time.Duration) {
 	rows, churn := int(w.rowsDebt), int(w.churnDebt)
 	w.rowsDebt -= float64(rows)
 	w.churnDebt -= float64(churn)
-	if rows == 0 && churn == 0 {
+	if w.stopped || rows == 0 && churn == 0 {
 		return
 	}
 	release := w.store.HoldUpper()
@@ -144,8 +147,25 @@ func (w *World) Step(elapsed time.Duration) {
 		w.begin()
 		w.move(rows/left, churn/left, at)
 		rows, churn = rows-rows/left, churn-churn/left
-		w.commit(uint64(max(at.UnixMilli(), 1)))
+		ts := uint64(max(at.UnixMilli(), 1))
+		if i == 0 && w.opts.Times > 1 {
+			ts = 1 // the next possible time: exactly the last progress, which says nothing about it
+		}
+		w.commit(ts)
 	}
+}
+
+// Stop makes every later Step do nothing, so that a test can compare states
+// at leisure; Go ends that.
+func (w *World) Stop() { w.setStopped(true) }
+
+// Go lets the world move again after Stop.
+func (w *World) Go() { w.setStopped(false) }
+
+func (w *World) setStopped(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = on
 }
 
 // move makes changes of the running transaction.
