@@ -149,7 +149,7 @@ func TestSilenceEndsTheStream(t *testing.T) {
 	proxy := testpg.NewProxy(t, db.Server.Addr())
 	startStorm(t, db, 1)
 	r := newRecorder(definition("t", "id"))
-	run := follow(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Silence: time.Second}), targetOf(r))
+	run := follow(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Silence: 2 * time.Second}), targetOf(r))
 	r.until(t, "the stream", func() bool {
 		return r.live && r.frontier.Wall > time.Now().Add(-time.Second).UnixMicro() && len(r.applied) > 0
 	})
@@ -157,7 +157,7 @@ func TestSilenceEndsTheStream(t *testing.T) {
 	wantError(t, run.end(t), source.Retry)
 
 	// The same while a snapshot is taken.
-	run = follow(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Silence: time.Second}), targetOf(newRecorder(definition("t", "id"))))
+	run = follow(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Silence: 2 * time.Second}), targetOf(newRecorder(definition("t", "id"))))
 	proxy.Stall(false)
 	pause(t.Context(), 5*time.Millisecond)
 	proxy.Stall(true)

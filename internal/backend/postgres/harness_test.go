@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // recorder is a sink that keeps rows and checks the order of calls.
 type recorder struct {
