@@ -284,3 +284,21 @@ func (s signal) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+func TestSubscribeThroughPortals(t *testing.T) {
+	sim := manual(t)
+	create(t, sim, "t", mzsim.ObjectOptions{}, "a integer")
+	write(t, sim, new(mzsim.Tx).Insert("t", 1).Insert("t", 2).Insert("t", 3))
+	w := session(t, sim)
+	w.send(&pgproto3.Parse{Query: "SUBSCRIBE t"}, &pgproto3.Describe{ObjectType: 'S'}, &pgproto3.Bind{}, &pgproto3.Describe{ObjectType: 'P'},
+		&pgproto3.Execute{MaxRows: 2}, &pgproto3.Execute{MaxRows: 1}, &pgproto3.Sync{})
+	same(t, w.until("Z"), "1", "t", "T mz_timestamp mz_diff a", "2", "T mz_timestamp mz_diff a", "N NOTICE 01000 *", "D *", "D *", "s", "D *", "s", "Z I")
+	w.send(&pgproto3.Execute{MaxRows: 1}, &pgproto3.Sync{}) // Sync has destroyed it
+	same(t, w.until("Z"), `E ERROR 34000 portal "" does not exist`, "Z I")
+	// With a parameter, which COPY does not allow.
+	w.send(&pgproto3.Parse{Query: "SUBSCRIBE (SELECT a FROM t WHERE a > $1)"}, &pgproto3.Bind{Parameters: [][]byte{[]byte("2")}}, &pgproto3.Execute{MaxRows: 1}, &pgproto3.Sync{})
+	got := w.until("Z")
+	same(t, []string{masked.ReplaceAllString(got[3], "T")}, "D T 1 3")
+	same(t, w.query("COPY (SELECT $1) TO STDOUT"), "E ERROR 42P02 there is no parameter $1", "Z I")
+	waitFor(t, func() bool { return sim.Streams() == 0 })
+}
