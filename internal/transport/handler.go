@@ -160,6 +160,7 @@ func (h *Handler) release(c connection, kind Kind, code int) {
 	h.gone = make(chan struct{})
 	h.mu.Unlock()
 	h.stats.closedBy(kind, code)
+	h.opts.Log.Debug("connection closed", slog.String("transport", kind.String()), slog.Int("code", code))
 	h.wg.Done()
 }
 
