@@ -76,9 +76,9 @@ func (c *chunk) messages(p *plan) *messages {
 type plan struct {
 	enc    Encoder
 	frames bool
-	rows   int // at most so many events per frame
+	rows   int            // at most so many events per frame
 	epoch  *atomic.Uint64 // the feed's
-	hash   uint64 // of the view's filter
+	hash   uint64         // of the view's filter
 }
 
 func planKey(e Encoder, frameRows int) string {

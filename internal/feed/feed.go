@@ -67,9 +67,9 @@ type Feed struct {
 	ready     bool          // committed, and not STARTING again
 	readyCh   chan struct{} // closed when ready turns true, replaced when it turns false
 
-	demand  demand
-	counts  [4]atomic.Uint64 // row changes by Op; 0 unused
-	newest  atomic.Int64     // wall clock of the newest change, Unix microseconds
+	demand demand
+	counts [4]atomic.Uint64 // row changes by Op; 0 unused
+	newest atomic.Int64     // wall clock of the newest change, Unix microseconds
 
 	stop chan struct{}
 	wg   sync.WaitGroup

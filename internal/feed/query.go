@@ -106,7 +106,7 @@ func (f *Feed) Status() Status {
 		State: f.state, Error: f.reason, Ready: f.ready,
 		Rows: f.table.Rows(), Views: len(f.views), Frontier: f.table.Head().Frontier,
 		LastChange: f.newest.Load(),
-		Inserts: f.counts[Insert].Load(), Updates: f.counts[Update].Load(), Deletes: f.counts[Delete].Load(),
+		Inserts:    f.counts[Insert].Load(), Updates: f.counts[Update].Load(), Deletes: f.counts[Delete].Load(),
 	}
 	for _, v := range f.views {
 		s.Subscribers += int(v.readers.Load())
