@@ -6,16 +6,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tycostream/tycostream"
+	"github.com/tycostream/tycostream/internal/app"
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
 )
-
-// demoOptions shape the world of a demo.
-type demoOptions struct {
-	Rows   int     // instruments
-	Rate   float64 // market data ticks a second
-	Listen string  // where psql can reach the stand-in; empty: nowhere
-}
 
 func (p *program) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -28,7 +22,7 @@ It ignores schema.yaml, .env and the DATABASE_* variables, and listens on
 127.0.0.1 unless --listen-host says otherwise.`,
 		Args: noArguments,
 	}
-	var o demoOptions
+	var o app.Demo
 	cmd.Flags().IntVar(&o.Rows, "rows", 500, "instruments")
 	cmd.Flags().Float64Var(&o.Rate, "rate", 50, "price changes per second")
 	cmd.Flags().StringVar(&o.Listen, "materialize-listen", "", "let psql in at this address, for example 127.0.0.1:6875")

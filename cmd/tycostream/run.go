@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
+	"github.com/tycostream/tycostream/internal/app"
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
 	"github.com/tycostream/tycostream/internal/telemetry"
@@ -14,11 +14,13 @@ import (
 type launchOptions struct {
 	Config *config.Config
 	Schema *schemafile.File
-	Demo   *demoOptions // nil to serve
+	Demo   *app.Demo // nil to serve
 	Build  telemetry.Build
 	Log    *slog.Logger
 }
 
-func run(context.Context, launchOptions) error {
-	return errors.New("this build cannot serve yet")
+func (p *program) serve(ctx context.Context, o launchOptions) error {
+	return app.Run(ctx, app.Options{
+		Config: o.Config, Schema: o.Schema, Demo: o.Demo, Build: o.Build, Log: o.Log, Out: p.stdout,
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tycostream/tycostream/internal/app"
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
 	"github.com/tycostream/tycostream/internal/telemetry"
@@ -51,7 +52,7 @@ func loadSchema(c *config.Config) (*schemafile.File, error) {
 }
 
 // launch runs the gateway until ctx ends.
-func (p *program) launch(ctx context.Context, settings *config.Result, schema *schemafile.File, demo *demoOptions) error {
+func (p *program) launch(ctx context.Context, settings *config.Result, schema *schemafile.File, demo *app.Demo) error {
 	c := settings.Config
 	log := telemetry.NewLogger(p.stderr, telemetry.LogOptions{
 		Level: c.Log.Level, Format: c.Log.Format, Secrets: c.Secrets(),
@@ -62,7 +63,7 @@ func (p *program) launch(ctx context.Context, settings *config.Result, schema *s
 	for _, w := range schema.Warnings {
 		log.Warn("schema file", "warning", w.String())
 	}
-	err := run(ctx, launchOptions{Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log})
+	err := p.serve(ctx, launchOptions{Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%w: a port is in use: set GRAPHQL_PORT (--port)", err)
 	}

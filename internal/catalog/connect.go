@@ -40,8 +40,8 @@ type Database struct {
 	conn *pgconn.PgConn
 }
 
-// Connect connects and, with engine auto, asks the database what it is.
-func Connect(ctx context.Context, c *config.Config, dial Dial, log *slog.Logger) (*Database, error) {
+// address returns how to connect to the configured database.
+func address(c *config.Config, dial Dial) (*pgconn.Config, error) {
 	pg, err := pgconn.ParseConfig(c.Database.ConnString())
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err)
@@ -52,11 +52,35 @@ func Connect(ctx context.Context, c *config.Config, dial Dial, log *slog.Logger)
 	}
 	pg.ConnectTimeout = c.Database.ConnectTimeout
 	pg.ChannelBinding = "disable"
-	engine := c.Database.Engine
-	if engine == "auto" {
-		if engine, err = backend.Recognize(ctx, pg); err != nil {
-			return nil, unreachable(c, err)
-		}
+	return pg, nil
+}
+
+// Engine returns the configured engine or, with auto, asks the database what
+// it is. The error says what to set.
+func Engine(ctx context.Context, c *config.Config, dial Dial) (string, error) {
+	if c.Database.Engine != "auto" {
+		return c.Database.Engine, nil
+	}
+	pg, err := address(c, dial)
+	if err != nil {
+		return "", err
+	}
+	engine, err := backend.Recognize(ctx, pg)
+	if err != nil {
+		return "", unreachable(c, err)
+	}
+	return engine, nil
+}
+
+// Connect connects and, with engine auto, asks the database what it is.
+func Connect(ctx context.Context, c *config.Config, dial Dial, log *slog.Logger) (*Database, error) {
+	pg, err := address(c, dial)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := Engine(ctx, c, dial)
+	if err != nil {
+		return nil, err
 	}
 	follow, err := NewBackend(engine, c, dial, log)
 	if err != nil {
