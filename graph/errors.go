@@ -22,6 +22,7 @@ import (
 const (
 	codeValidation = errcode.ValidationFailed // the document does not fit the schema
 	codeBadInput   = "BAD_USER_INPUT"         // a value is not what its place needs
+	codeNull       = "validation-failed"      // an explicit null in a comparison; the code that Hasura's clients switch on
 	codeBadRequest = "BAD_REQUEST"            // the request around the document is malformed
 	codeTooLarge   = "DOCUMENT_TOO_LARGE"
 	codeTooDeep    = "DEPTH_LIMIT_EXCEEDED"
@@ -62,7 +63,11 @@ func badInput(argument, text string) *inputError {
 // filterError names the place in a filter where the mistake is.
 func filterError(err error) error {
 	if e, ok := errors.AsType[*filter.Error](err); ok {
-		return badInput(strings.TrimSuffix(e.Error(), ": "+e.Text), e.Text)
+		out := badInput(strings.TrimSuffix(e.Error(), ": "+e.Text), e.Text)
+		if e.Null {
+			out.code = codeNull
+		}
+		return out
 	}
 	return fmt.Errorf("compile filter: %w", err)
 }

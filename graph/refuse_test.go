@@ -35,12 +35,12 @@ func TestRefusals(t *testing.T) {
 		"unknown argument":      {`{ trades(were: {}) { id } }`, "", codeValidation, []string{`"were"`}},
 		"wrong type":            {`{ trades(where: {id: {_eq: "x"}}) { id } }`, "", codeValidation, []string{`"x"`}},
 		"enum outside":          {`{ trades(where: {side: {_eq: hold}}) { id } }`, "", codeValidation, []string{`"hold"`, `"side"`}},
-		"null comparison":       {`{ trades(where: {id: {_eq: null}}) { id } }`, "", codeBadInput, []string{"where.id._eq", "null", "_is_null"}},
+		"null comparison":       {`{ trades(where: {id: {_eq: null}}) { id } }`, "", codeNull, []string{"where.id._eq", "null", "_is_null"}},
 		"null in a list":        {`{ trades(where: {id: {_in: [1, null]}}) { id } }`, "", codeValidation, []string{"null"}},
-		"null is_null":          {`{ trades(where: {id: {_is_null: null}}) { id } }`, "", codeBadInput, []string{"where.id._is_null"}},
+		"null is_null":          {`{ trades(where: {id: {_is_null: null}}) { id } }`, "", codeNull, []string{"where.id._is_null"}},
 		"null condition":        {`{ trades(where: {_or: [{id: null}]}) { id } }`, "", codeBadInput, []string{"where._or[0].id"}},
-		"null variable":         {`query ($i: Int) { trades(where: {id: {_eq: $i}}) { id } }`, `{"i": null}`, codeBadInput, []string{"where.id._eq"}},
-		"null inside variable":  {`query ($w: tradesExpression) { trades(where: $w) { id } }`, `{"w": {"id": {"_neq": null}}}`, codeBadInput, []string{"where.id._neq"}},
+		"null variable":         {`query ($i: Int) { trades(where: {id: {_eq: $i}}) { id } }`, `{"i": null}`, codeNull, []string{"where.id._eq"}},
+		"null inside variable":  {`query ($w: tradesExpression) { trades(where: $w) { id } }`, `{"w": {"id": {"_neq": null}}}`, codeNull, []string{"where.id._neq"}},
 		"absent list element":   {`query ($i: Int) { trades(where: {id: {_in: [1, $i]}}) { id } }`, "", codeValidation, nil},
 		"unknown in variable":   {`query ($w: tradesExpression) { trades(where: $w) { id } }`, `{"w": {"_and": [{"sid": {}}]}}`, codeBadInput, []string{"$w._and[0].sid", "unknown"}},
 		"type of variable":      {`query ($w: tradesExpression) { trades(where: $w) { id } }`, `{"w": 5}`, codeBadInput, []string{"$w"}},
@@ -61,7 +61,7 @@ func TestRefusals(t *testing.T) {
 		"skip needs a boolean":  {`query ($b: Boolean = true) { trades { id @skip(if: $b) } }`, `{"b": null}`, codeBadInput, []string{"@skip", "$b"}},
 		"defer":                 {`{ ... @defer { sources { name } } }`, "", codeValidation, []string{"defer"}},
 		"nothing left":          {`{ trades { id @skip(if: true) } }`, "", codeBadInput, []string{"trades"}},
-		"subscription filter":   {`subscription { trades(where: {id: {_eq: null}}) { operation } }`, "", codeBadInput, []string{"where.id._eq"}},
+		"subscription filter":   {`subscription { trades(where: {id: {_eq: null}}) { operation } }`, "", codeNull, []string{"where.id._eq"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.T = t

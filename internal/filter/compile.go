@@ -23,6 +23,7 @@ const (
 type Error struct {
 	Path []string // the argument, then fields, operators and list positions
 	Text string
+	Null bool // an explicit null stands where a value belongs
 }
 
 // Error returns for example `where._or[1].quantity._gt: expected an integer,
@@ -81,6 +82,12 @@ type compiler struct {
 // fail returns an error that names the present place.
 func (c *compiler) fail(text string) error {
 	return &Error{Path: slices.Clone(c.path), Text: text}
+}
+
+// null refuses an explicit null: in SQL no row would match, and taken as "no
+// condition" every row would, which has cost others their data.
+func (c *compiler) null() error {
+	return &Error{Path: slices.Clone(c.path), Text: "null is not allowed here: use _is_null", Null: true}
 }
 
 // at runs f one step further down the path.
@@ -186,7 +193,7 @@ func (c *compiler) test(position int, name string, in any) (*Node, error) {
 		return nil, c.fail("no operator of " + column.Kind.String() + " columns; those have " +
 			strings.Join(Operators(column.Kind), " "))
 	case in == nil:
-		return nil, c.fail("null is not allowed here: use _is_null")
+		return nil, c.null()
 	}
 	n := &Node{Kind: Test, Column: position, Op: op, field: column.Field}
 	switch {
@@ -249,7 +256,7 @@ func (c *compiler) members(n *Node, column *relation.Column, in any) (*Node, err
 
 func (c *compiler) constant(column *relation.Column, in any) (v relation.Value, err error) {
 	if in == nil {
-		return v, c.fail("null is not allowed here: use _is_null")
+		return v, c.null()
 	}
 	if text, ok := in.(string); ok && c.jsonText && column.Kind == relation.JSON {
 		v, err = column.Parse(text)
