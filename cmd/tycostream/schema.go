@@ -11,7 +11,6 @@ import (
 	"github.com/tycostream/tycostream/internal/catalog"
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
-	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
 )
@@ -53,15 +52,9 @@ func printSchema(ctx context.Context, c *config.Config, file *schemafile.File) (
 		if err != nil {
 			return "", err
 		}
-		rows := feed.New(shape, feed.Config{})
-		defer rows.Close()
-		m.Sources = append(m.Sources, graph.Source{Name: def.Name, Base: def.Base, Schema: shape, Feed: rows})
+		m.Sources = append(m.Sources, graph.Source{Name: def.Name, Base: def.Base, Schema: shape})
 	}
-	x, err := graph.New(m)
-	if err != nil {
-		return "", err
-	}
-	return x.SDL(), nil
+	return graph.SDL(m)
 }
 
 // columnReader connects when the first source needs it.

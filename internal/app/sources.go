@@ -239,7 +239,7 @@ func (s *sources) relay() []transport.RelaySource {
 	var out []transport.RelaySource
 	for _, e := range s.all() {
 		out = append(out, transport.RelaySource{
-			Name: e.def.Name, Schema: e.schema, Feed: e.feed, StringScalars: s.o.Schema.StringScalars,
+			Name: e.def.Name, Schema: e.schema, Feed: e.feed, StringScalars: s.o.Schema.StringScalars, Anomalies: e.anomalies,
 		})
 	}
 	return out

@@ -19,6 +19,7 @@ type RelaySource struct {
 	Schema        *relation.Schema // nil while the columns are not known
 	Feed          *feed.Feed       // nil with Schema
 	StringScalars bool             // schema.yaml's scalars: string, for JSON lines
+	Anomalies     *codec.Anomalies // counts the cells that JSON lines had to write as null; may be nil
 }
 
 // The relay's formats.
@@ -104,7 +105,9 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 		q.enc, q.header = codec.TSV(q.source.Schema), codec.TSVHeader(q.source.Schema)
 	case "jsonl":
 		q.media = jsonlType
-		q.enc = codec.JSONLines(codec.Shape{Schema: q.source.Schema, StringScalars: q.source.StringScalars})
+		q.enc = codec.JSONLines(codec.Shape{
+			Schema: q.source.Schema, StringScalars: q.source.StringScalars, Anomalies: q.source.Anomalies,
+		})
 	default:
 		return nil, &httpError{http.StatusBadRequest, "format must be tsv or jsonl"}
 	}
