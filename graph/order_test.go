@@ -12,7 +12,7 @@ import (
 // TestSmallestIsSorted compares the bounded way with the plain one.
 func TestSmallestIsSorted(t *testing.T) {
 	s := style(false, trades())
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	rnd := rand.New(rand.NewPCG(1, 2))
 	rows := make([]relation.Row, 300)
 	for i := range rows {
 		price := strconv.Itoa(rnd.IntN(20))

@@ -29,7 +29,7 @@ func (w *world) post(ctx context.Context, url, accept, body string) io.ReadClose
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", accept)
-	resp, err := http.DefaultClient.Do(req) //nolint:gosec // a server of the test
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func splitTerms(v *ast.Value) *ast.Value {
 		return v
 	}
 	terms := ast.ChildValueList{{Value: v}}
-	switch v.Kind { //nolint:exhaustive // everything else is left as it is
+	switch v.Kind {
 	case ast.ListValue:
 		terms = v.Children
 	case ast.ObjectValue:

@@ -112,31 +112,34 @@ sources:
 		}
 	})
 
-	t.Run("mistakes", func(t *testing.T) {
-		for _, c := range []struct {
-			a    catalog.Arguments
-			want string
-		}{
-			{catalog.Arguments{Sources: []string{"totals"}}, "is a view, and PostgreSQL replicates tables only"},
-			{catalog.Arguments{Sources: []string{"nothing"}}, "nothing: nothing does not exist yet"},
-			{catalog.Arguments{Sources: []string{"trades"}, Keys: []string{"desk"}}, "no unique index covers it"},
-			{catalog.Arguments{Sources: []string{"trades"}, Columns: []string{"trades.sidee=Strin"}}, `--column: postgres`},
-		} {
-			request, err := c.a.Request()
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, _, err = db.Introspect(t.Context(), request)
-			if _, ok := errors.AsType[mistake.List](err); !ok {
-				t.Errorf("%+v: %v", c.a, err)
-			} else if c.want != "--column: postgres" && !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%v does not say %q", err, c.want)
-			} else if c.want == "--column: postgres" && (!strings.Contains(err.Error(), `has no column "sidee"; did you mean "side"?`) ||
-				!strings.Contains(err.Error(), `"Strin" is neither a type nor an enum: add --enum Strin=...; did you mean "String"?`)) {
-				t.Error(err)
-			}
+	t.Run("mistakes", func(t *testing.T) { introspectMistakes(t, db) })
+}
+
+func introspectMistakes(t *testing.T, db *catalog.Database) {
+	t.Helper()
+	for _, c := range []struct {
+		a    catalog.Arguments
+		want string
+	}{
+		{catalog.Arguments{Sources: []string{"totals"}}, "is a view, and PostgreSQL replicates tables only"},
+		{catalog.Arguments{Sources: []string{"nothing"}}, "nothing: nothing does not exist yet"},
+		{catalog.Arguments{Sources: []string{"trades"}, Keys: []string{"desk"}}, "no unique index covers it"},
+		{catalog.Arguments{Sources: []string{"trades"}, Columns: []string{"trades.sidee=Strin"}}, `--column: postgres`},
+	} {
+		request, err := c.a.Request()
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		_, _, err = db.Introspect(t.Context(), request)
+		if _, ok := errors.AsType[mistake.List](err); !ok {
+			t.Errorf("%+v: %v", c.a, err)
+		} else if c.want != "--column: postgres" && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v does not say %q", err, c.want)
+		} else if c.want == "--column: postgres" && (!strings.Contains(err.Error(), `has no column "sidee"; did you mean "side"?`) ||
+			!strings.Contains(err.Error(), `"Strin" is neither a type nor an enum: add --enum Strin=...; did you mean "String"?`)) {
+			t.Error(err)
+		}
+	}
 }
 
 func check(t *testing.T, db *catalog.Database, text string) *catalog.Report {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -126,7 +125,7 @@ func MaskURL(text string) string {
 		}
 	}
 	query := q.Encode()
-	shown := fmt.Sprintf("%s://", u.Scheme)
+	shown := u.Scheme + "://"
 	if u.User != nil {
 		shown += u.User.Username()
 		if _, has := u.User.Password(); has {

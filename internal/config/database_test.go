@@ -135,7 +135,7 @@ func TestYAMLReadsBack(t *testing.T) {
 func TestReference(t *testing.T) {
 	const path = "../../docs/configuration.md"
 	if *update {
-		if err := os.WriteFile(path, []byte(config.Reference()), 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(path, []byte(config.Reference()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

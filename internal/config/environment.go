@@ -37,7 +37,7 @@ func readEnvironment(environ []string, dotenv string, warnings *mistake.List) (*
 	if info, err := os.Stat(dotenv); err == nil && info.IsDir() {
 		return e, nil // other tools keep such a directory
 	}
-	text, err := os.ReadFile(dotenv)
+	text, err := os.ReadFile(dotenv) //nolint:gosec // the operator names the file
 	if os.IsNotExist(err) {
 		return e, nil
 	}

@@ -185,7 +185,7 @@ func orWord(s, word string) string {
 
 // readSecret reads the file that a *_FILE variable names.
 func readSecret(path string) (string, error) {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return "", err
 	}

@@ -58,7 +58,7 @@ func (f *Feed) Rows(ctx context.Context, where *filter.Predicate) (Result, error
 func (f *Feed) allRows() []relation.Row {
 	rows := make([]relation.Row, 0, f.table.Rows())
 	for slot := range f.table.Slots() {
-		if row, alive := f.table.Row(uint32(slot)); alive { //nolint:gosec // slots are uint32
+		if row, alive := f.table.Row(uint32(slot)); alive {
 			rows = append(rows, row)
 		}
 	}

@@ -162,7 +162,7 @@ func buildIn(column *relation.Column, n *Node) matcher {
 func buildEnum(enum *relation.Enum, n *Node) matcher {
 	m := &enumMatch{n.Column, make(map[string]bool, len(enum.Values))}
 	for _, text := range enum.Values {
-		switch n.Op { //nolint:exhaustive // all others compare with one value
+		switch n.Op {
 		case In, Nin:
 			found := slices.ContainsFunc(n.Values, func(v relation.Value) bool { return v.String() == text })
 			m.accept[text] = found == (n.Op == In)

@@ -102,7 +102,7 @@ func anyOf(nodes []*Node) *Node {
 func join(kind, neutral, absorbing NodeKind, nodes []*Node) *Node {
 	var flat []*Node
 	for _, n := range nodes {
-		switch n.Kind { //nolint:exhaustive // told by the arguments
+		switch n.Kind {
 		case absorbing:
 			return n
 		case neutral:

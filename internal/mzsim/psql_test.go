@@ -52,7 +52,7 @@ func psql(t *testing.T, port string, env []string, commands ...string) (string, 
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, args...) //nolint:gosec // psql with the commands of the tests
+	cmd := exec.CommandContext(ctx, bin, args...)
 	cmd.Env = append(append(os.Environ(), "PGOPTIONS=--welcome_message=off", "PGPASSWORD="), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -133,7 +133,7 @@ func TestFollowersThroughFaults(t *testing.T) {
 				}
 			})
 		}
-		rnd := rand.New(rand.NewPCG(9, 9)) //nolint:gosec // repeatable
+		rnd := rand.New(rand.NewPCG(9, 9))
 		for sim.Upper() < target-30_000 {
 			time.Sleep(time.Duration(1+rnd.IntN(4000)) * time.Millisecond)
 			f := sim.Faults()
@@ -141,7 +141,7 @@ func TestFollowersThroughFaults(t *testing.T) {
 			case 0:
 				f.Cut(rnd.Int64N(5000))
 			case 1:
-				f.CutAt(mzsim.Place(1+rnd.IntN(5)), rnd.IntN(50)) //nolint:gosec // small
+				f.CutAt(mzsim.Place(1+rnd.IntN(5)), rnd.IntN(50))
 			case 2:
 				release := f.Stall()
 				time.Sleep(time.Duration(rnd.IntN(5)) * time.Second)

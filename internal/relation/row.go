@@ -155,7 +155,8 @@ func (b *Builder) Row() Row {
 			out = binary.LittleEndian.AppendUint32(out, e)
 		}
 	}
-	b.out = append(out, b.text...)
+	out = append(out, b.text...)
+	b.out = out
 	r := Row(b.out)
 	b.Reset()
 	return r
@@ -296,7 +297,7 @@ func (s *Schema) AppendKey(dst []byte, r Row) []byte {
 			dst = append(dst, ',')
 		}
 		t := s.keyText(r, k)
-		switch s.Columns[k].Kind { //nolint:exhaustive // every other kind is a string here
+		switch s.Columns[k].Kind {
 		case Integer:
 			dst = append(dst, t...)
 		case Boolean:

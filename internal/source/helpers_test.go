@@ -82,7 +82,7 @@ func rel(identity string) *source.Relation {
 	}}
 }
 
-func at(t uint64) relation.Frontier { return relation.Frontier{Time: t, Wall: int64(t) * 1000} } //nolint:gosec // small
+func at(t uint64) relation.Frontier { return relation.Frontier{Time: t, Wall: int64(t) * 1000} }
 
 func row(id int, name string) relation.Row { return relation.Texts(strconv.Itoa(id), name) }
 

@@ -17,7 +17,7 @@ func (x *index) find(hash uint64, equal func(slot uint32) bool) (uint32, bool) {
 	if len(x.entries) == 0 {
 		return 0, false
 	}
-	mask := uint64(len(x.entries) - 1)
+	mask := uint64(len(x.entries) - 1) //nolint:gosec // never empty here
 	for i := hash & 0xffffffff & mask; ; i = (i + 1) & mask {
 		e := x.entries[i]
 		if e == 0 {
@@ -39,7 +39,7 @@ func (x *index) add(hash uint64, slot uint32) {
 }
 
 func (x *index) place(e uint64) {
-	mask := uint64(len(x.entries) - 1)
+	mask := uint64(len(x.entries) - 1) //nolint:gosec // never empty here
 	i := e >> 32 & mask
 	for x.entries[i] != 0 {
 		i = (i + 1) & mask
@@ -60,7 +60,7 @@ func (x *index) grow() {
 // remove takes slot out and closes the gap by moving later entries of the same
 // run back, so that no deletion marks pile up.
 func (x *index) remove(hash uint64, slot uint32) {
-	mask := uint64(len(x.entries) - 1)
+	mask := uint64(len(x.entries) - 1) //nolint:gosec // never empty here
 	i := hash & 0xffffffff & mask
 	for want := entry(hash, slot); x.entries[i] != want; i = (i + 1) & mask {
 		if x.entries[i] == 0 {

@@ -38,7 +38,6 @@ type client struct {
 	reader table.Reader
 	rows   map[string]relation.Row
 	subset bool
-	left   bool
 }
 
 type model struct {

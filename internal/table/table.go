@@ -139,8 +139,8 @@ func (t *Table) Replace(rows []relation.Row, f relation.Frontier) ([]Touch, erro
 		t.touch(slot).New = r
 	}
 	for slot := range t.rows {
-		if seen[slot/64]&(1<<(slot%64)) == 0 && t.log.IsAlive(uint32(slot)) { //nolint:gosec // slots are uint32
-			t.touch(uint32(slot)).New = "" //nolint:gosec // see above
+		if seen[slot/64]&(1<<(slot%64)) == 0 && t.log.IsAlive(uint32(slot)) {
+			t.touch(uint32(slot)).New = ""
 		}
 	}
 	return t.commit(f), nil

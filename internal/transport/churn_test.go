@@ -31,7 +31,7 @@ func TestChurn(t *testing.T) {
 		}
 	})
 	for n := range 16 {
-		rnd := rand.New(rand.NewPCG(uint64(n), 7)) //nolint:gosec // reproducible
+		rnd := rand.New(rand.NewPCG(uint64(n), 7))
 		clients.Go(func() {
 			for range 10 {
 				g.churn(rnd)

@@ -58,7 +58,7 @@ func different(t *testing.T, db *testpg.Database, a, b string) {
 func TestConcurrentWriters(t *testing.T) {
 	const instruments, writers, trades, ticks = 20, 8, 1500, 3000
 	db, conn := load(t, instruments)
-	rnd := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test's dice
+	rnd := rand.New(rand.NewPCG(3, 4))
 	type event struct {
 		trade *market.Trade
 		tick  *market.Tick

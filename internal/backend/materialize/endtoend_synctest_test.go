@@ -150,7 +150,7 @@ func TestEndToEndFaults(t *testing.T) {
 				check(t, err)
 				def := &source.Definition{Name: "accounts", Key: []string{"id"}}
 				g := serveWith(t, sim, def, source.Settings{RetryMax: 2 * time.Second}, func(c *materialize.Config) { c.Stall = 3 * time.Second })
-				rnd := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // repeatable
+				rnd := rand.New(rand.NewPCG(seed, 7))
 				var last uint64
 				look := func() { last = g.balanced(accounts, each, last) }
 				g.after(2*time.Second, feed.Live, "")
@@ -225,9 +225,9 @@ func breakSomething(sim *mzsim.Sim, rnd *rand.Rand) {
 	case 0:
 		f.Cut(int64(rnd.IntN(2000)))
 	case 1, 2:
-		f.CutAt(mzsim.Place(1+rnd.IntN(5)), rnd.IntN(5)) //nolint:gosec // five places
+		f.CutAt(mzsim.Place(1+rnd.IntN(5)), rnd.IntN(5))
 	case 3, 4:
-		f.Garble(mzsim.Garbling(1+rnd.IntN(5)), rnd.IntN(5)) //nolint:gosec // five ways
+		f.Garble(mzsim.Garbling(1+rnd.IntN(5)), rnd.IntN(5))
 	case 5:
 		f.Restart()
 	case 6:

@@ -220,7 +220,7 @@ func FuzzParseName(f *testing.F) {
 func TestNetterModel(t *testing.T) {
 	schema := keyed(2)
 	n := newNetter(schema)
-	rnd := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // repeatable
+	rnd := rand.New(rand.NewPCG(1, 1))
 	next := rnd.IntN
 	live := map[string]relation.Row{}
 	for round := range 300 {

@@ -29,7 +29,7 @@ func startStorm(t *testing.T, db *testpg.Database, writers int) *storm {
 	s := &storm{stop: cancel}
 	for w := range writers {
 		s.wg.Go(func() {
-			rnd := rand.New(rand.NewPCG(uint64(w), 7)) //nolint:gosec // a test's dice
+			rnd := rand.New(rand.NewPCG(uint64(w), 7))
 			for ctx.Err() == nil {
 				conn, err := pgx.Connect(t.Context(), db.URL())
 				if err != nil {
@@ -96,7 +96,7 @@ func TestCutFiftyTimes(t *testing.T) {
 			s := startStorm(t, db, 2)
 			r := newRecorder(definition("t", "id"))
 			supervise(t, backend(t, postgres.Options{URL: db.URLVia(proxy), Slot: slot}), r)
-			rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's dice
+			rnd := rand.New(rand.NewPCG(1, 2))
 			for range 50 {
 				pause(t.Context(), time.Duration(rnd.IntN(150))*time.Millisecond)
 				proxy.Cut()

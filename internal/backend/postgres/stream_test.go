@@ -42,7 +42,7 @@ func FuzzStream(f *testing.F) {
 		var out []byte
 		for _, text := range texts {
 			m := unhex(f, text)
-			out = append(binary.BigEndian.AppendUint16(out, uint16(len(m))), m...) //nolint:gosec // short
+			out = append(binary.BigEndian.AppendUint16(out, uint16(len(m))), m...)
 		}
 		return out
 	}

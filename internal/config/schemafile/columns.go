@@ -37,7 +37,7 @@ func (p *parser) readColumns(def *source.Definition, n *yaml.Node) {
 func (p *parser) readColumn(def *source.Definition, e pair) source.ColumnDefinition {
 	c := source.ColumnDefinition{Name: name(e.key), Line: e.key.Line}
 	c.Field = def.Field(c.Name)
-	switch e.value.Kind { //nolint:exhaustive // aliases are resolved, and a document is no value
+	switch e.value.Kind {
 	case yaml.ScalarNode:
 		p.columnType(&c, e.value)
 	case yaml.MappingNode:

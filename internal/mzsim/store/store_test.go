@@ -49,7 +49,7 @@ func count(t *testing.T, s *store.Store, c *store.Collection, at uint64) int64 {
 // TestHistoryAgainstModel writes at random and compares every readable time
 // with a list of all updates.
 func TestHistoryAgainstModel(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
+	rnd := rand.New(rand.NewPCG(1, 2))
 	s, c := newTable(t, store.Options{Retain: 3 * time.Second})
 	var all []store.Update
 	for range 400 {
@@ -104,7 +104,7 @@ func TestHistoryAgainstModel(t *testing.T) {
 		if err != nil || len(ups) != len(later) {
 			t.Fatalf("after %d: %d updates, not %d (%v)", at, len(ups), len(later), err)
 		}
-		if !slices.IsSortedFunc(ups, func(a, b store.Update) int { return int(a.Time) - int(b.Time) }) { //nolint:gosec // small
+		if !slices.IsSortedFunc(ups, func(a, b store.Update) int { return int(a.Time) - int(b.Time) }) {
 			t.Fatal("updates are not in order")
 		}
 	}

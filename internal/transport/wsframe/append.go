@@ -48,9 +48,9 @@ func AppendHeader(dst []byte, op Opcode, n int) []byte {
 func appendHeader(dst []byte, first, mask byte, n int) []byte {
 	switch {
 	case n < len16:
-		return append(dst, first, mask|byte(n))
+		return append(dst, first, mask|byte(n)) //nolint:gosec // below 126
 	case n < 1<<16:
-		return append(dst, first, mask|len16, byte(n>>8), byte(n))
+		return append(dst, first, mask|len16, byte(n>>8), byte(n)) //nolint:gosec // the two halves
 	default:
 		dst = append(dst, first, mask|len64)
 		return binary.BigEndian.AppendUint64(dst, uint64(n))
@@ -99,7 +99,7 @@ func AppendClose(dst []byte, code int, reason string) []byte {
 		}
 	}
 	dst = AppendHeader(dst, Close, 2+len(reason))
-	dst = append(dst, byte(code>>8), byte(code))
+	dst = append(dst, byte(code>>8), byte(code)) //nolint:gosec // the two halves
 	return append(dst, reason...)
 }
 

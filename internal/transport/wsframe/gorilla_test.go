@@ -3,7 +3,7 @@ package wsframe_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha1" //nolint:gosec // the handshake's hash
+	"crypto/sha1"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -26,7 +26,7 @@ type canned struct {
 func (c *canned) Write(p []byte) (int, error) {
 	c.in.Write(p)
 	if req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(c.in.Bytes()))); err == nil {
-		sum := sha1.Sum([]byte(req.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // the handshake's hash
+		sum := sha1.Sum([]byte(req.Header.Get("Sec-Websocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 		rest := bytes.Clone(c.out.Bytes())
 		c.out.Reset()
 		c.out.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +

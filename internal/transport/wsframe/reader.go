@@ -134,7 +134,7 @@ func (r *Reader) readHeader() error {
 	}
 	r.key = [4]byte(h[size-4:])
 	r.r += size
-	r.head, r.fin, r.op, r.length, r.got = true, b0&finBit != 0, Opcode(b0&opBits), int(n), 0
+	r.head, r.fin, r.op, r.length, r.got = true, b0&finBit != 0, Opcode(b0&opBits), int(n), 0 //nolint:gosec // check has bounded n
 	switch {
 	case r.op.control():
 		r.ctl = r.ctl[:0]
@@ -173,7 +173,7 @@ func (r *Reader) check(b0 byte, n uint64) error {
 	if r.inside {
 		have = len(r.data)
 	}
-	if n > uint64(r.limit-have) {
+	if n > uint64(r.limit-have) { //nolint:gosec // have never exceeds the limit
 		return &ProtocolError{CodeTooBig, fmt.Sprintf("message is longer than %d bytes", r.limit)}
 	}
 	return nil

@@ -224,7 +224,7 @@ func gorillaWrites(tb testing.TB, kind int, payload []byte) []byte {
 	go func() {
 		defer close(answered)
 		// Answer the handshake by a server of gorilla's own.
-		_ = http.Serve(&oneListener{conn: theirs, done: make(chan struct{})}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // a test's server
+		_ = http.Serve(&oneListener{conn: theirs, done: make(chan struct{})}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			up := websocket.Upgrader{}
 			_, _ = up.Upgrade(w, r, nil)
 		}))
