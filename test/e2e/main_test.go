@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/testpg"
+)
+
+// What the tests share; TestMain sets it before the first one runs.
+var (
+	binary   string // the gateway's
+	postgres testpg.Pool
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "tycostream-e2e-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "tycostream")
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/tycostream")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fail(fmt.Errorf("build the gateway: %w", err))
+	}
+	return postgres.Run(m)
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// eventually repeats check until it returns nil.
+func eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	within(t, 40*time.Second, what, check)
+}
+
+func within(t testing.TB, limit time.Duration, what string, check func() error) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-deadline.C:
+			t.Fatalf("%s: not within %v: %v", what, limit, err)
+		case <-t.Context().Done():
+			t.Fatalf("%s: %v", what, err)
+		case <-pause.C:
+		}
+	}
+}
+
+// rest lets time pass.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
