@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"time"
+)
+
+// bareHeader is what a bare event begins with: its number and when it was
+// made, in nanoseconds.
+const bareHeader = 16
+
+// bare is the least a server can do: one goroutine that writes to each
+// connection in turn.
+type bare struct {
+	ln    net.Listener
+	conns []net.Conn
+	last  int
+}
+
+func (b *bare) answer(ctx context.Context, c call) (reply, error) {
+	switch c.Do {
+	case "open":
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return reply{}, err
+		}
+		b.ln = ln
+		return reply{Addr: ln.Addr().String()}, needFiles(uint64(c.Spec.Clients) + 50) //nolint:gosec // small
+	case "run":
+		if err := b.accept(c.Spec.Clients); err != nil {
+			return reply{}, err
+		}
+		r, err := b.run(ctx, c.Spec)
+		return reply{Server: r}, err
+	case "warm":
+		if err := b.accept(c.Spec.Clients); err != nil {
+			return reply{}, err
+		}
+		s := c.Spec
+		s.Duration = warmUp
+		r, err := b.run(ctx, s)
+		return reply{Server: r}, err
+	}
+	return reply{}, fmt.Errorf("a bare server cannot %q", c.Do)
+}
+
+func (b *bare) accept(n int) error {
+	for len(b.conns) < n {
+		nc, err := b.ln.Accept()
+		if err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
+		b.conns = append(b.conns, nc)
+	}
+	return nil
+}
+
+func (b *bare) run(ctx context.Context, s spec) (serverReport, error) {
+	out := serverReport{Passes: s.passes(s.Duration)}
+	buf := make([]byte, s.Merge*s.Bytes)
+	start, began := cpuNow(), time.Now()
+	err := paced(ctx, out.Passes, s.Rate, func() error {
+		now := uint64(time.Now().UnixNano())
+		for k := range s.Merge {
+			b.last++
+			event := buf[k*s.Bytes:]
+			binary.LittleEndian.PutUint64(event, uint64(b.last)) //nolint:gosec // not negative
+			binary.LittleEndian.PutUint64(event[8:], now)
+		}
+		for _, c := range b.conns {
+			if _, err := c.Write(buf); err != nil {
+				return fmt.Errorf("write: %w", err)
+			}
+		}
+		return nil
+	})
+	out.CPU, out.Elapsed = cpuNow().minus(start), time.Since(began)
+	out.Events = out.Passes * s.Merge
+	out.Writes = uint64(out.Passes * len(b.conns)) //nolint:gosec // not negative
+	out.Messages = out.Writes * uint64(s.Merge)    //nolint:gosec // not negative
+	out.Last = b.last
+	return out, err
+}
+
+func (b *bare) close() {
+	for _, c := range b.conns {
+		_ = c.Close()
+	}
+	if b.ln != nil {
+		_ = b.ln.Close()
+	}
+}
