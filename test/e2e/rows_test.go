@@ -34,7 +34,7 @@ type frame struct {
 }
 
 // rows is what a client holds of one subscription, and what it thinks of the
-// messages that it got. Documents must select _key.
+// messages that it got. Documents must select _key, or id where that is the key.
 type rows struct {
 	field string // the root field's alias or name
 
@@ -147,8 +147,12 @@ func (r *rows) applyLocked(e *event) {
 		}
 		r.time = now
 	}
-	key, _ := e.Data["_key"].(string)
-	if key == "" {
+	id, given := e.Data["_key"]
+	if !given {
+		id = e.Data["id"]
+	}
+	key := text(id)
+	if id == nil {
 		r.breakLocked("%s without a key: %v", e.Operation, e.Data)
 		return
 	}
