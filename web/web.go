@@ -1,0 +1,210 @@
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+)
+
+//go:embed dist
+var dist embed.FS
+
+// home is the path of the page that / leads to.
+const home = "/playground"
+
+// policy is the content policy of every page. GraphiQL's style sheet draws
+// three of its marks by data: images.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+const (
+	cachePage  = "no-cache"                            // keep it, but ask each time
+	cacheAsset = "public, max-age=31536000, immutable" // the name changes with the content
+)
+
+// contentTypes are ours and not the machine's: mime.TypeByExtension reads
+// files of the system that may say otherwise.
+var contentTypes = map[string]string{ //nolint:gochecknoglobals // a table that nobody writes
+	".css":  "text/css; charset=utf-8",
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".md":   "text/markdown; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+// encodings are the content codings that files come in, the preferred first,
+// with the suffix of the files that hold them.
+var encodings = [...]struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}} //nolint:gochecknoglobals // as above
+
+// file is one answer: a path's content in each of its codings.
+type file struct {
+	contentType string
+	cache       string
+	page        bool
+	plain       body
+	encoded     [len(encodings)]body // empty where there is none
+}
+
+type body struct {
+	content []byte
+	etag    string
+}
+
+type handler struct{ files map[string]*file }
+
+// Handler returns the handler of /playground and everything below it. It
+// redirects / there too, for as long as there is no other front page.
+func Handler() http.Handler {
+	files, err := load(dist)
+	if err != nil {
+		panic("web: the embedded files cannot be read: " + err.Error()) // they are part of the program
+	}
+	return &handler{files}
+}
+
+// load reads a build: *.html files at its top are pages, found without their
+// suffix, all others are assets.
+func load(build fs.FS) (map[string]*file, error) {
+	files := make(map[string]*file)
+	root, err := fs.Sub(build, "dist")
+	if err != nil {
+		return nil, err
+	}
+	err = fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		kind, known := contentTypes[path.Ext(name)]
+		if !known {
+			return nil // a compressed form, read with the file that it belongs to
+		}
+		f := &file{contentType: kind, cache: cachePage}
+		at := "/" + name
+		switch {
+		case path.Ext(name) == ".html":
+			f.page, at = true, strings.TrimSuffix(at, ".html")
+		case path.Base(path.Dir(name)) == "assets":
+			f.cache = cacheAsset
+		}
+		if f.plain, err = read(root, name); err != nil {
+			return err
+		}
+		for i, e := range encodings {
+			b, err := read(root, name+e.suffix)
+			if err == nil && len(b.content) < len(f.plain.content) {
+				f.encoded[i] = b
+			}
+		}
+		files[at] = f
+		return nil
+	})
+	return files, err
+}
+
+func read(root fs.FS, name string) (body, error) {
+	content, err := fs.ReadFile(root, name)
+	if err != nil {
+		return body{}, err
+	}
+	sum := sha256.Sum256(content)
+	return body{content, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	if r.URL.Path == "/" || r.URL.Path == home+"/" {
+		header.Set("Cache-Control", cachePage)
+		http.Redirect(w, r, home, http.StatusFound)
+		return
+	}
+	f, ok := h.files[r.URL.Path]
+	if !ok {
+		header.Set("Cache-Control", "no-store") // the next version may have it
+		http.Error(w, "no such page", http.StatusNotFound)
+		return
+	}
+	f.serve(w, r)
+}
+
+func (f *file) serve(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	chosen := f.plain
+	header.Add("Vary", "Accept-Encoding")
+	for i, b := range f.encoded {
+		if b.content != nil && accepts(r.Header.Values("Accept-Encoding"), encodings[i].name) {
+			chosen = b
+			header.Set("Content-Encoding", encodings[i].name)
+			break
+		}
+	}
+	header.Set("Cache-Control", f.cache)
+	header.Set("ETag", chosen.etag)
+	if f.page {
+		header.Set("Content-Security-Policy", policy)
+	}
+	if matches(r.Header.Get("If-None-Match"), chosen.etag) {
+		header.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header.Set("Content-Type", f.contentType)
+	header.Set("Content-Length", strconv.Itoa(len(chosen.content)))
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(chosen.content) // a client that has gone is nobody's fault
+}
+
+// accepts reports whether the values of Accept-Encoding allow a coding. Its
+// own entry beats that of "*".
+func accepts(values []string, coding string) bool {
+	allowed := false
+	for _, value := range values {
+		for item := range strings.SplitSeq(value, ",") {
+			name, parameters, _ := strings.Cut(item, ";")
+			switch name = strings.TrimSpace(name); {
+			case strings.EqualFold(name, coding):
+				return !refused(parameters)
+			case name == "*":
+				allowed = !refused(parameters)
+			}
+		}
+	}
+	return allowed
+}
+
+// refused reports whether an entry's parameters say q=0.
+func refused(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "q") {
+			q, err := strconv.ParseFloat(value, 64)
+			return err != nil || q <= 0
+		}
+	}
+	return false
+}
+
+// matches reports whether a list of If-None-Match holds the tag. Proxies that
+// compress make tags weak.
+func matches(list, etag string) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		item = strings.TrimPrefix(strings.TrimSpace(item), "W/")
+		if item == etag || item == "*" {
+			return true
+		}
+	}
+	return false
+}
