@@ -131,6 +131,9 @@ func (c *Cursor) Pull(limit int, emit func(message []byte)) (more bool, err erro
 			emit(m)
 		}
 		c.out = nil
+		if sent >= limit {
+			return true, nil // without a portion ahead, which would grow old
+		}
 		found, err := c.refill()
 		if err != nil {
 			return false, err
