@@ -41,8 +41,6 @@ type Cursor struct {
 	out  *messages // being handed out
 	next int       // the next of them
 	beat uint64    // the view's beat that a waiting frame reader was told of
-	told bool      // a frame was sent
-	open bool      // the last frame said last: false
 
 	rows   []relation.Row // snapshot: those still to send
 	border table.Border   // where they stand
@@ -183,7 +181,6 @@ func (c *Cursor) refill() (bool, error) {
 
 func (c *Cursor) send(m *messages) {
 	c.out, c.next = m, 0
-	c.told = c.told || len(m.ends) > 0
 }
 
 // join puts the cursor at the head of the view once there is one, with the
@@ -268,11 +265,12 @@ func (c *Cursor) catchUp() error {
 	if err != nil {
 		return &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
 	}
-	if len(events) > 0 || done && c.open {
+	// At the head a frame goes out even when it is empty: what was lost with the
+	// ring may have been a change of state.
+	if len(events) > 0 || done && c.plan.frames {
 		c.send(c.plan.encode(&Frame{
 			Kind: LiveFrame, Events: events, Last: done, Time: head.Time, Wall: head.Wall, State: state,
 		}))
-		c.open = !done
 	}
 	return nil
 }
