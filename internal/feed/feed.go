@@ -297,9 +297,12 @@ func (f *Feed) refreshReady() bool {
 	return ready
 }
 
+// ticks is how many times per Heartbeat the feed looks at its views.
+const ticks = 5
+
 // tick sends proofs of life and drops views that nobody reads.
 func (f *Feed) tick() {
-	t := time.NewTicker(f.cfg.Heartbeat / 5)
+	t := time.NewTicker(f.cfg.Heartbeat / ticks)
 	defer t.Stop()
 	for {
 		select {
@@ -319,7 +322,8 @@ func (f *Feed) beat(now time.Time) {
 			delete(f.views, key)
 			continue
 		}
-		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat {
+		// The next tick would be too late for what is due before it.
+		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat-f.cfg.Heartbeat/ticks {
 			v.beat()
 			views = append(views, v)
 		}
