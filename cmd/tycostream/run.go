@@ -8,6 +8,7 @@ import (
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
 	"github.com/tycostream/tycostream/internal/telemetry"
+	"github.com/tycostream/tycostream/web"
 )
 
 // launchOptions are what the gateway runs with.
@@ -22,5 +23,6 @@ type launchOptions struct {
 func (p *program) serve(ctx context.Context, o launchOptions) error {
 	return app.Run(ctx, app.Options{
 		Config: o.Config, Schema: o.Schema, Demo: o.Demo, Build: o.Build, Log: o.Log, Out: p.stdout,
+		Playground: web.Handler(),
 	})
 }
