@@ -154,12 +154,11 @@ func (l *Log) AliveAt(id uint32, seq uint64) bool {
 	if l.born[id] <= seq {
 		return !l.dead[id] || seq < l.seq[id]
 	}
-	for _, past := range l.earlier[id] {
-		if past.born <= seq && seq < past.died {
-			return true
-		}
-	}
-	return false
+	// The first of the earlier lives that had not ended at seq: a row that
+	// comes and goes may have very many.
+	lives := l.earlier[id]
+	i := sort.Search(len(lives), func(i int) bool { return seq < lives[i].died })
+	return i < len(lives) && lives[i].born <= seq
 }
 
 // Purge forgets deaths at or before horizon and returns the ids that are now
@@ -177,18 +176,19 @@ func (l *Log) Purge(horizon uint64) (freed []uint32) {
 			freed = append(freed, g.id)
 			continue
 		}
-		l.forgetLives(g.id, horizon)
+		l.forgetLife(g)
 	}
 	l.graves = slices.Delete(l.graves, 0, n)
 	return freed
 }
 
-func (l *Log) forgetLives(id uint32, horizon uint64) {
-	rest := slices.DeleteFunc(l.earlier[id], func(p life) bool { return p.died <= horizon })
-	if len(rest) == 0 {
-		delete(l.earlier, id)
+// forgetLife drops the life that ended in g. Graves are purged in order, so it
+// is the oldest of its id.
+func (l *Log) forgetLife(g grave) {
+	if lives := l.earlier[g.id]; len(lives) > 1 {
+		l.earlier[g.id] = lives[1:]
 	} else {
-		l.earlier[id] = rest
+		delete(l.earlier, g.id)
 	}
 }
 
