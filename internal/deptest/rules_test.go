@@ -1,0 +1,98 @@
+package deptest
+
+// allowed says which packages of this module each package may import in its
+// product code. A trailing /... stands for a package and all below it, on
+// either side. A package may always import what lies below itself.
+var allowed = map[string][]string{
+	".": nil,
+
+	// The rows themselves.
+	"internal/relation": nil,
+	"internal/copytext": {"internal/relation"},
+	"internal/filter":   {"internal/relation"},
+	"internal/table":    {"internal/relation"},
+	"internal/feed":     {"internal/table", "internal/filter", "internal/relation"},
+
+	// Ingest.
+	"internal/source":               {"internal/feed", "internal/table", "internal/relation"},
+	"internal/backend":              nil,
+	"internal/backend/backendtest":  {"internal/source", "internal/relation"},
+	"internal/backend/materialize":  {"internal/source", "internal/copytext", "internal/relation"},
+	"internal/backend/postgres/...": {"internal/source", "internal/copytext", "internal/relation", "internal/backend/postgres/..."},
+
+	// What clients see.
+	"internal/naming":        nil,
+	"internal/codec":         {"internal/feed", "internal/relation"},
+	"graph":                  {"internal/codec", "internal/feed", "internal/filter", "internal/naming", "internal/relation"},
+	"graph/model":            nil,
+	"internal/auth":          nil,
+	"internal/transport":     {"graph", "internal/auth", "internal/codec", "internal/feed", "internal/filter", "internal/relation"},
+	"internal/transport/...": {"internal/transport/wsframe"},
+	"internal/server":        nil,
+	"web":                    nil,
+
+	// What the operator sees.
+	"internal/config":            {"internal/config/mistake"},
+	"internal/config/mistake":    nil,
+	"internal/config/schemafile": {"internal/config/mistake", "internal/naming", "internal/relation", "internal/source"},
+	"internal/catalog": {
+		"internal/backend/...", "internal/config/...", "internal/naming", "internal/relation", "internal/source",
+	},
+	"internal/telemetry": nil,
+
+	// The stand-in, and what only tests and examples need.
+	"internal/mzsim/...": {"internal/mzsim/...", "internal/relation"},
+	"internal/testpg":    nil,
+	"internal/deptest":   nil,
+
+	// Wiring.
+	"internal/app": {
+		"graph", "internal/auth", "internal/backend/...", "internal/catalog", "internal/codec", "internal/config/...", "internal/feed",
+		"internal/filter", "internal/mzsim/...", "internal/naming", "internal/relation", "internal/server", "internal/source",
+		"internal/telemetry", "internal/transport/...", "web",
+	},
+	"cmd/tycostream": {
+		".", "graph", "internal/app", "internal/catalog", "internal/config/...", "internal/feed", "internal/relation",
+		"internal/source", "internal/telemetry", "web",
+	},
+
+	"examples/postgres/...": {"examples/postgres/...", "internal/testpg"},
+	"test/...":              {".", "graph", "internal/...", "test/..."},
+}
+
+// guarded packages are imported by the named ones only, in tests too. Any
+// test may import what is marked so with _test.
+var guarded = map[string][]string{
+	"internal/mzsim/...":           {"internal/mzsim/...", "internal/app", "test/...", "_test"},
+	"internal/testpg":              {"internal/testpg", "examples/postgres/...", "test/...", "_test"},
+	"internal/backend/backendtest": {"internal/backend/backendtest", "_test"},
+	"internal/app":                 {"internal/app", "cmd/tycostream", "test/..."},
+}
+
+// libraries says who may use each library in product code: a library that
+// spreads is a library that cannot be replaced.
+var libraries = map[string][]string{
+	"github.com/99designs/gqlgen":  {"graph/...", "internal/transport", "internal/app", "test/...", "."},
+	"github.com/gorilla/websocket": {"internal/transport"},
+	"github.com/jackc/pglogrepl":   {"internal/backend/postgres"},
+	"github.com/jackc/pgx/v5": {
+		"internal/backend/...", "internal/catalog", "internal/mzsim/...", "internal/testpg", "examples/postgres/...", "test/...",
+	},
+	"github.com/knadh/koanf":              {"internal/config"},
+	"github.com/prometheus/client_golang": {"internal/telemetry", "internal/app"},
+	"github.com/spf13/cobra":              {"cmd/tycostream"},
+	"github.com/spf13/pflag":              {"cmd/tycostream", "internal/config"},
+	"github.com/vektah/gqlparser/v2":      {"graph/...", "internal/transport", "internal/app", "test/..."},
+	"go.yaml.in/yaml/v3":                  {"internal/config/...", "internal/catalog"},
+	"golang.org/x/term":                   {"internal/telemetry"},
+}
+
+// quiet packages compute and nothing else: they start no goroutine, wait for
+// nothing, log nothing and talk to nobody.
+var quiet = []string{
+	"internal/relation", "internal/copytext", "internal/filter", "internal/table", "internal/naming", "internal/backend/postgres/pgoutput",
+	"internal/transport/wsframe",
+}
+
+// noisy is what quiet packages do without.
+var noisy = []string{"context", "log", "log/slog", "net", "net/http", "os", "os/exec", "sync", "testing"}
