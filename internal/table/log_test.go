@@ -243,3 +243,27 @@ func TestRowOfManyLives(t *testing.T) {
 		t.Errorf("%d deaths remembered", log.Graves())
 	}
 }
+
+// A reader that stops between two ids of one sequence number is told both.
+func TestReaderStopsBetweenEqualNumbers(t *testing.T) {
+	t.Parallel()
+	var log table.Log
+	for id := range uint32(5) {
+		log.Put(id, 1)
+	}
+	log.Put(5, 2)
+	var r table.Reader
+	told := map[uint32]bool{}
+	for range 7 {
+		done, err := r.Scan(&log, 2, 1, func(it table.Item) { told[it.ID] = true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done {
+			break
+		}
+	}
+	if len(told) != 6 {
+		t.Errorf("told of %v", told)
+	}
+}

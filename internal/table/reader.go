@@ -30,10 +30,11 @@ func (r *Reader) Base() uint64 { return r.base }
 // Behind reports whether the log has something for the reader.
 func (r *Reader) Behind(l *Log) bool { return r.pos < l.Last() }
 
-// Scan visits at most limit entries behind the reader's position and tells
-// what the reader must be told about them. It reports whether it came to the
-// head, the newest border, where the reader is exact again. A reader older
-// than the log's horizon gets ErrCompacted.
+// Scan visits at most limit entries behind the reader's position, or more to
+// finish those of one sequence number, and tells what the reader must be told
+// about them. It reports whether it came to the head, the newest border, where
+// the reader is exact again. A reader older than the log's horizon gets
+// ErrCompacted.
 //
 //  1. An entry is skipped when the reader neither holds the row nor has to.
 //  2. Known is what it was told in this catch-up, otherwise whether the row
@@ -51,7 +52,7 @@ func (r *Reader) Scan(l *Log, head uint64, limit int, tell func(Item)) (done boo
 	whole := r.touched == nil && l.entriesAfter(r.pos) <= limit
 	n := 0
 	for seq, id := range l.After(r.pos) {
-		if n == limit {
+		if n >= limit && seq != r.pos {
 			return false, nil
 		}
 		n++
