@@ -96,7 +96,11 @@ func (f *Feed) Schema() *relation.Schema { return f.schema }
 
 // Close ends every subscription with CodeClosed and the feed's goroutines.
 func (f *Feed) Close() {
-	f.once.Do(func() { close(f.stop) })
+	f.once.Do(func() {
+		f.mu.Lock() // no view begins to build behind the Wait
+		defer f.mu.Unlock()
+		close(f.stop)
+	})
 	f.wg.Wait()
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -347,7 +351,7 @@ func (f *Feed) view(where *filter.Predicate) *view {
 	v := newView(f, where, key)
 	v.readers.Add(1)
 	f.views[key] = v
-	if v.subset != nil {
+	if v.subset != nil && !f.closed() {
 		f.wg.Go(v.build)
 	}
 	return v
