@@ -8,22 +8,31 @@ import { throttled } from './throttle.js';
 // headers that the editor holds now. Those are HTTP headers there and
 // {headers: {...}} in the payload of connection_init here.
 export function createFetcher({ url, socketUrl, perSecond = 4, webSocketImpl }) {
-  return (params, options = {}) => {
+  return (given, options = {}) => {
     const headers = options.headers ?? {};
-    return isSubscription(params)
+    const { params, kind } = prepare(given);
+    return kind === 'subscription'
       ? subscription({ params, headers, socketUrl, perSecond, webSocketImpl })
       : post({ params, headers, url });
   };
 }
 
-// isSubscription says false of what cannot be parsed: the server has the better
-// words for what is wrong.
-export function isSubscription({ query, operationName }) {
+// prepare tells the kind of operation that is asked for, and forgets an
+// operation name that the document does not have: for a moment after an edit,
+// GraphiQL still sends the former one. What cannot be parsed has no kind: the
+// server has the better words for what is wrong.
+export function prepare(params) {
+  let document;
   try {
-    return getOperationAST(parse(query), operationName)?.operation === 'subscription';
+    document = parse(params.query);
   } catch {
-    return false;
+    return { params, kind: null };
   }
+  let operation = getOperationAST(document, params.operationName);
+  if (!operation && params.operationName && (operation = getOperationAST(document))) {
+    params = { ...params, operationName: undefined };
+  }
+  return { params, kind: operation?.operation ?? null };
 }
 
 export async function post({ params, headers = {}, url }) {

@@ -42,8 +42,9 @@ export function openingTabs(sources) {
 }
 
 export function subscriptionOf(source) {
-  return `# Every change of every row. Run it with the button, or Ctrl-Enter; stop it the same way.
-# The newest change is shown four times a second; eventsSeen counts them all.
+  return `# Every row, then every change of one.
+# Start and stop: the button, or Ctrl-Enter.
+# The newest is shown; eventsSeen counts all.
 subscription ${operationName(source)} {
   ${source.field} {
     operation
