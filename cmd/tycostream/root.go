@@ -34,7 +34,7 @@ func (p *program) root() *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.AddCommand(
 		p.serveCommand(), p.demoCommand(), p.introspectCommand(), p.checkCommand(),
-		p.schemaCommand(), p.configCommand(), p.versionCommand(),
+		p.schemaCommand(), p.configCommand(), p.versionCommand(), p.healthCommand(),
 	)
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
