@@ -6,3 +6,10 @@ func (c *Cursor) Joined() bool {
 	defer c.mu.Unlock()
 	return c.mode != waiting
 }
+
+// Plans returns how many encoders the cursor's view holds.
+func (c *Cursor) Plans() int {
+	c.view.mu.Lock()
+	defer c.view.mu.Unlock()
+	return len(c.view.plans)
+}

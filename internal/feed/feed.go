@@ -186,7 +186,7 @@ func (f *Feed) spread(touches []table.Touch, from uint64) {
 			if len(v.pending) == 0 {
 				f.dirty = append(f.dirty, v)
 			}
-			v.pending = append(v.pending, ch)
+			v.pend(ch)
 		}
 	}
 }
@@ -216,7 +216,8 @@ func (f *Feed) finish() {
 	for _, v := range woken {
 		v.wake()
 	}
-	f.dirty = f.dirty[:0] // the writer's own; only spread and finish use it
+	clear(f.dirty) // the writer's own; only spread and finish use it
+	f.dirty = f.dirty[:0]
 }
 
 // purge forgets deaths that every reader of the table has been told of.

@@ -23,14 +23,16 @@ type view struct {
 
 	// Guarded by f.mu: written while it is held for writing, but for subset
 	// and built, which build writes holding it for reading until ready.
-	subset  *table.Subset // nil: every row of the table
-	built   int           // slots below it are in subset
-	first   *chunk        // oldest chunk of the ring
-	tail    *chunk        // newest; a cursor at the head stands on it
-	bytes   int
-	chunks  int
-	pending []*chunk  // of the times being applied
-	beaten  time.Time // when the last frame was published
+	subset *table.Subset // nil: every row of the table
+	built  int           // slots below it are in subset
+	first  *chunk        // oldest chunk of the ring
+	tail   *chunk        // newest; a cursor at the head stands on it
+	bytes  int
+	chunks int
+	beaten time.Time // when the last frame was published
+
+	pending      []*chunk // of the times being applied
+	pendingBytes int
 
 	ready    atomic.Bool // the subset is complete
 	beats    atomic.Uint64
@@ -104,7 +106,7 @@ func (v *view) log() *table.Log {
 // chunk for its ring, nil when nothing of the view changed. It holds f.mu.
 func (v *view) follow(touches []table.Touch, from uint64) *chunk {
 	var events []Event
-	wanted := v.readers.Load() > 0
+	wanted, limit := v.readers.Load() > 0, v.f.cfg.RingBytes
 	changed, size := false, 0
 	for i := range touches {
 		to := &touches[i]
@@ -129,10 +131,13 @@ func (v *view) follow(touches []table.Touch, from uint64) *chunk {
 			}
 		}
 		changed = true
-		if wanted {
-			ev := event(before, after)
-			events = append(events, ev)
-			size += eventOverhead + len(ev.Row) + len(ev.Old)
+		if !wanted {
+			continue
+		}
+		ev := event(before, after)
+		events = append(events, ev)
+		if size += eventOverhead + len(ev.Row) + len(ev.Old); size > limit {
+			wanted, events, size = false, nil, 0
 		}
 	}
 	if !changed {
@@ -157,6 +162,22 @@ func event(before, after relation.Row) Event {
 	return Event{Op: Update, Row: after, Old: before}
 }
 
+// pend keeps ch until the times being applied are whole. Chunks that would push
+// each other out of the ring are not kept: by then every reader is outside and
+// takes what they say from the log. It holds f.mu.
+func (v *view) pend(ch *chunk) {
+	v.pendingBytes += ch.size
+	if ch.lost || v.pendingBytes > v.f.cfg.RingBytes || len(v.pending) >= v.f.cfg.RingChunks {
+		if len(v.pending) > 0 {
+			ch.from = v.pending[0].from
+		}
+		ch.frame.Events, ch.size, ch.lost = nil, 0, true
+		clear(v.pending)
+		v.pending, v.pendingBytes = v.pending[:0], 0
+	}
+	v.pending = append(v.pending, ch)
+}
+
 // publish links the pending chunks into the ring, and drops the oldest that no
 // longer fit. It holds f.mu.
 func (v *view) publish() {
@@ -164,7 +185,7 @@ func (v *view) publish() {
 		v.link(ch)
 	}
 	clear(v.pending)
-	v.pending = v.pending[:0]
+	v.pending, v.pendingBytes = v.pending[:0], 0
 	if v.subset == nil {
 		return // the table's own log: Feed.purge
 	}
@@ -176,15 +197,12 @@ func (v *view) publish() {
 
 func (v *view) link(ch *chunk) {
 	v.tail.until = ch.from
-	if ch.lost || ch.size > v.f.cfg.RingBytes {
-		// Too big for the ring, or nobody was there to read: readers take it
-		// from the log, in portions.
+	if ch.lost { // readers take it from the log, in portions
 		for v.first != v.tail {
 			v.evict()
 		}
 		v.tail.evict()
 		v.first, v.bytes, v.chunks = ch, 0, 0
-		ch.frame.Events, ch.size = nil, 0
 	} else {
 		v.tail.next.Store(ch)
 		v.bytes += ch.size
