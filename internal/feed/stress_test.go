@@ -212,11 +212,13 @@ type world struct {
 	rows    state
 	time    uint64
 	history sync.Map // time -> state
+	pulled  chan struct{}
 }
 
 func newWorld(seed uint64, keys int, cfg feed.Config) *world {
 	return &world{
 		rng: rand.New(rand.NewPCG(seed, 9)), feed: feed.New(schema(), cfg), keys: keys, rows: state{},
+		pulled: make(chan struct{}, 1),
 	}
 }
 
@@ -263,10 +265,16 @@ func (w *world) snapshot(changes int) error {
 	return w.feed.Commit(relation.Frontier{Time: w.time})
 }
 
-// run writes until n steps are done.
+// run does n steps, now and then at the pace of the readers.
 func (w *world) run(n int) error {
 	for range n {
 		var err error
+		if w.rng.IntN(3) > 0 {
+			select {
+			case <-w.pulled:
+			case <-time.After(time.Second): // the readers failed
+			}
+		}
 		switch w.rng.IntN(40) {
 		case 0:
 			err = w.snapshot(w.rng.IntN(60))
@@ -332,6 +340,10 @@ func (w *world) read(t *testing.T, i int, stop <-chan struct{}) error {
 			if more, err = c.pull(w.feed, 1+rng.IntN(4000)); err != nil {
 				return err
 			}
+			select {
+			case w.pulled <- struct{}{}:
+			default:
+			}
 			if rng.IntN(30) == 0 {
 				c.cursor.Close()
 				again()
@@ -371,7 +383,7 @@ func TestConcurrentReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.feed.SetState(feed.Live, "")
-	if err := w.run(500); err != nil {
+	if err := w.run(300); err != nil {
 		failures <- err
 	}
 	close(stop)

@@ -42,7 +42,7 @@ type view struct {
 
 	mu      sync.Mutex // guards all below
 	cursors map[*Cursor]struct{}
-	plans   map[string]*plan
+	plans   map[string]*planUse
 	idle    time.Time // since when there has been no cursor; zero: there is one
 }
 
@@ -58,7 +58,7 @@ func newView(f *Feed, where *filter.Predicate, key string) *view {
 		where:   where,
 		hash:    hashText(key),
 		cursors: make(map[*Cursor]struct{}),
-		plans:   make(map[string]*plan),
+		plans:   make(map[string]*planUse),
 		beaten:  time.Now(),
 	}
 	head := f.table.Head()
@@ -302,9 +302,14 @@ func (v *view) remove(c *Cursor) {
 	if c.opts.Encoder.Frames() {
 		v.frames.Add(-1)
 	}
+	key := planKey(c.opts.Encoder, c.opts.MaxRows)
+	if use := v.plans[key]; use.readers > 1 {
+		use.readers--
+	} else {
+		delete(v.plans, key)
+	}
 	if v.readers.Add(-1) == 0 {
 		v.idle = time.Now()
-		clear(v.plans)
 	}
 }
 
@@ -314,16 +319,23 @@ func (v *view) unusedSince(now time.Time, linger time.Duration) bool {
 	return v.readers.Load() == 0 && !v.idle.IsZero() && now.Sub(v.idle) >= linger
 }
 
-// plan returns the view's shared form of an encoder, so that equal encoders
-// share their bytes.
+// planUse is a plan and how many cursors have it.
+type planUse struct {
+	*plan
+	readers int
+}
+
+// plan returns the view's shared form of an encoder for one more cursor, so
+// that equal encoders share their bytes.
 func (v *view) plan(e Encoder, frameRows int) *plan {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	key := planKey(e, frameRows)
-	p, ok := v.plans[key]
+	use, ok := v.plans[key]
 	if !ok {
-		p = &plan{enc: e, frames: e.Frames(), rows: frameRows, epoch: &v.f.epoch, hash: v.hash}
-		v.plans[key] = p
+		use = &planUse{plan: &plan{enc: e, frames: e.Frames(), rows: frameRows, epoch: &v.f.epoch, hash: v.hash}}
+		v.plans[key] = use
 	}
-	return p
+	use.readers++
+	return use.plan
 }
