@@ -106,7 +106,7 @@ func (t *Table) Changed(slot uint32, since uint64, set relation.ColumnSet) relat
 // nets to nothing spends no sequence number. The touches are valid until the
 // next call. A *ClaimError tells that the key is not unique.
 func (t *Table) Apply(b relation.Batch) ([]Touch, error) {
-	t.touches = t.touches[:0]
+	t.forget()
 	for i := range b.Changes {
 		if err := t.stage(&b.Changes[i]); err != nil {
 			t.unstage()
@@ -116,8 +116,10 @@ func (t *Table) Apply(b relation.Batch) ([]Touch, error) {
 	return t.commit(relation.Frontier{Time: b.Time, Wall: b.Wall}), nil
 }
 
-// Advance moves the head to f without a change: upstream has come this far.
+// Advance moves the head to f without a change: upstream has come this far. The
+// touches of the last time are not valid any more.
 func (t *Table) Advance(f relation.Frontier) {
+	t.forget()
 	if f.Time >= t.head.Time {
 		t.head.Frontier = f
 	}
@@ -127,7 +129,7 @@ func (t *Table) Advance(f relation.Frontier) {
 // differs. A key that occurs twice in rows gives a *ClaimError and changes
 // nothing. The touches are valid until the next call.
 func (t *Table) Replace(rows []relation.Row, f relation.Frontier) ([]Touch, error) {
-	t.touches = t.touches[:0]
+	t.forget()
 	seen := make([]uint64, (len(t.rows)+len(rows))/64+1)
 	for _, r := range rows {
 		slot := t.slot(r)
@@ -144,6 +146,21 @@ func (t *Table) Replace(rows []relation.Row, f relation.Frontier) ([]Touch, erro
 		}
 	}
 	return t.commit(f), nil
+}
+
+// keptTouches is how many touches' room is kept from one time to the next,
+// beside a sixteenth of the rows: a snapshot's is not.
+const keptTouches = 4096
+
+// forget drops the touches of the last time, and with them the rows that they
+// replaced, which nothing else may hold.
+func (t *Table) forget() {
+	if cap(t.touches) > keptTouches+len(t.rows)/16 {
+		t.touches = nil
+		return
+	}
+	clear(t.touches)
+	t.touches = t.touches[:0]
 }
 
 func (t *Table) claim(r relation.Row, text string) *ClaimError {
@@ -257,6 +274,7 @@ func (t *Table) commit(f relation.Frontier) []Touch {
 		t.write(&to)
 		kept = append(kept, to)
 	}
+	clear(t.touches[len(kept):])
 	t.touches = kept
 	t.head = Border{Seq: seq, Frontier: f}
 	return kept
