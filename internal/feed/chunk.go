@@ -25,7 +25,7 @@ type chunk struct {
 	from    uint64 // the head before this time
 	until   uint64 // the head before the next time that the view has; set before next or evicted
 	size    int
-	lost    bool // nobody read the view, so its events were not kept
+	lost    bool // its events were not kept: nobody read the view, or they are too many for the ring
 	frame   Frame
 
 	mu      sync.Mutex // guards encoded
@@ -79,6 +79,11 @@ type plan struct {
 	rows   int            // at most so many events per frame
 	epoch  *atomic.Uint64 // the feed's
 	hash   uint64         // of the view's filter
+
+	// ratio is how many 64ths of their estimate the last frame's messages took;
+	// 0: there was none. Guessing too low doubles the cost of a snapshot: half
+	// of it is then growing buffers.
+	ratio atomic.Int64
 }
 
 func planKey(e Encoder, frameRows int) string {
@@ -91,13 +96,14 @@ func planKey(e Encoder, frameRows int) string {
 // encode turns a frame into messages: frames in portions of at most rows
 // events, of which only the last carries the cursor.
 func (p *plan) encode(f *Frame) *messages {
-	m := &messages{}
+	estimate := eventOverhead
+	for i := range f.Events {
+		estimate += eventOverhead + len(f.Events[i].Row)
+	}
+	m := &messages{buf: make([]byte, 0, p.guess(estimate))}
+	defer func() { p.learn(estimate, len(m.buf)) }()
 	if !p.frames {
-		size := 0
-		for i := range f.Events {
-			size += eventOverhead + len(f.Events[i].Row)
-		}
-		m.buf, m.ends = p.enc.Encode(make([]byte, 0, size), make([]int, 0, len(f.Events)), f)
+		m.buf, m.ends = p.enc.Encode(m.buf, make([]int, 0, len(f.Events)), f)
 		return m
 	}
 	part := *f
@@ -114,6 +120,19 @@ func (p *plan) encode(f *Frame) *messages {
 			return m
 		}
 	}
+}
+
+// guess returns how many bytes messages of that estimate will about take.
+func (p *plan) guess(estimate int) int {
+	if r := int(p.ratio.Load()); r > 0 {
+		return estimate * r / 64
+	}
+	return estimate
+}
+
+// learn notes how many bytes messages took, and a little more.
+func (p *plan) learn(estimate, size int) {
+	p.ratio.Store(int64(min(max(64*size/estimate+3, 16), 256)))
 }
 
 // inserts makes INSERT events of rows.
