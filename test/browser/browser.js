@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 import { chromium } from 'playwright-core';
 
@@ -8,11 +8,22 @@ import { until } from './gateway.js';
 
 const screenshots = new URL('screenshots/', import.meta.url).pathname;
 
+// chromiumPath returns CHROMIUM, or the first browser of that family on PATH.
+function chromiumPath() {
+  if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
+    for (const dir of process.env.PATH.split(delimiter)) {
+      if (existsSync(join(dir, name))) return join(dir, name);
+    }
+  }
+  throw new Error('no Chromium: install the package chromium, or set CHROMIUM to its path');
+}
+
 // openBrowser starts the system's Chromium with a fresh profile.
 export async function openBrowser(t, viewport = { width: 1360, height: 820 }) {
   const profile = mkdtempSync(join(tmpdir(), 'tycostream-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    executablePath: chromiumPath(),
     headless: true,
     viewport,
     args: [

@@ -16,8 +16,8 @@ export function buildGateway(t) {
   return binary;
 }
 
-// demo starts the program's demo on a free port and returns its origin once
-// its sources are live.
+// demo starts the program's demo, on a free port unless env names one, and
+// returns its origin once its sources are live.
 export async function demo(t, binary, flags = [], env = {}) {
   const child = spawn(binary, ['demo', ...flags], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, GRAPHQL_PORT: '0', TYCOSTREAM_LOG_FORMAT: 'json', ...env },

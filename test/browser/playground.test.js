@@ -173,6 +173,17 @@ test('playground', async (t) => {
     await p.page.close();
   });
 
+  await t.test('a subscription goes on when the gateway comes back', async (t) => {
+    const before = await demo(t, binary, ['--rows', '10']);
+    const p = await playground(context, before.origin);
+    await p.run();
+    const { extensions } = await p.answer('rows', (r) => r.extensions.eventsSeen > 10);
+    await before.kill();
+    await demo(t, binary, ['--rows', '10'], { GRAPHQL_PORT: new URL(before.origin).port });
+    await p.answer('rows again', (r) => r.extensions.eventsSeen > extensions.eventsSeen + 30);
+    await p.page.close();
+  });
+
   await t.test('it says when the gateway is gone', async (t) => {
     const own = await demo(t, binary, ['--rows', '10']);
     const p = await playground(context, own.origin);
