@@ -60,6 +60,7 @@ type Feed struct {
 	table     *table.Table
 	views     map[string]*view // by canonical filter
 	dirty     []*view          // of the times being applied: views with pending chunks
+	purges    purges
 	committed bool
 	state     State
 	reason    string
@@ -222,39 +223,51 @@ func (f *Feed) finish() {
 
 // purge forgets deaths that every reader of the table has been told of.
 func (f *Feed) purge() {
-	head := f.table.Head().Seq
-	horizon, ok := f.horizon(f.table.Log(), func() uint64 {
-		oldest := head
-		for _, v := range f.views {
-			oldest = v.oldest(oldest)
-		}
-		return oldest
-	})
-	if !ok {
+	log := f.table.Log()
+	if !f.purges.due(log, f.cfg.MaxGraves) {
 		return
 	}
+	oldest := f.table.Head().Seq
 	for _, v := range f.views {
-		if v.subset != nil {
-			v.subset.Purge(horizon)
-		}
+		oldest = v.oldest(oldest)
 	}
-	f.table.Purge(horizon)
+	if horizon := f.purges.horizon(log, oldest); horizon > log.Horizon() {
+		for _, v := range f.views {
+			if v.subset != nil {
+				v.subset.Purge(horizon)
+			}
+		}
+		f.table.Purge(horizon)
+	}
+	f.purges.done(log)
 }
 
-// horizon decides whether a log has enough deaths to be worth a purge, and up
-// to where. Above the cap it goes past the oldest reader, who is then told
-// that it is compacted.
-func (f *Feed) horizon(log *table.Log, oldest func() uint64) (uint64, bool) {
-	graves := log.Graves()
-	limit := max(f.cfg.MaxGraves, log.Alive())
-	if graves < limit && (graves < 256 || graves < log.Alive()/8) {
-		return 0, false
+// purges decides when a log's deaths are worth a purge, and up to where. A
+// purge looks at every reader, so one that brings little, because a slow
+// reader needs nearly everything, is not tried again before there are a good
+// deal more deaths.
+type purges struct {
+	limit int // deaths that are kept for slow readers
+	again int // deaths below which to wait after the last purge
+}
+
+func (p *purges) due(log *table.Log, maxGraves int) bool {
+	graves, alive := log.Graves(), log.Alive()
+	p.limit = max(maxGraves, alive)
+	return graves >= p.limit || graves >= max(256, alive/8, p.again)
+}
+
+// horizon returns up to where to purge. At the limit it goes past the oldest
+// reader, who is then told that it is compacted.
+func (p *purges) horizon(log *table.Log, oldest uint64) uint64 {
+	if graves := log.Graves(); graves >= p.limit {
+		return max(oldest, log.GraveAt(graves-1-p.limit/2))
 	}
-	horizon := oldest()
-	if graves >= limit {
-		horizon = max(horizon, log.GraveAt(graves-1-limit/2))
-	}
-	return horizon, horizon > log.Horizon()
+	return oldest
+}
+
+func (p *purges) done(log *table.Log) {
+	p.again = log.Graves() + max(256, log.Graves()/4)
 }
 
 // SetState says how the source is doing; reason says why when it is not LIVE.

@@ -251,3 +251,51 @@ func TestSubscribeWhileClosing(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// One reader that does not read must not make every Apply look at all the
+// others in vain.
+func TestSlowReaderDoesNotSlowIngest(t *testing.T) { //nolint:paralleltest // it measures time
+	took := func(slow bool) time.Duration {
+		f := feed.New(schema(), feed.Config{})
+		defer f.Close()
+		commit(t, f, numbered(0, 100, 0))
+		at := uint64(20)
+		apply := func(changes ...relation.Change) {
+			t.Helper()
+			at++
+			if err := f.Apply([]relation.Batch{{Time: at, Changes: changes}}, relation.Frontier{Time: at}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var all []*feed.Cursor
+		none := where(t, 1000)
+		for range 20_000 {
+			all = append(all, f.Subscribe(feed.Options{Where: none, Encoder: wire{}}, func() {}))
+		}
+		if slow {
+			c := newFollower("slow", filter.All(), false)
+			c.open(f)
+			_, _ = c.pull(f, 1<<20)
+			all = append(all, c.cursor)
+		}
+		for i := range 300 {
+			row := numbered(1000+i, 1, 0)
+			apply(row...)
+			apply(relation.Change{Op: relation.Remove, Old: row[0].New})
+		}
+		best := time.Hour
+		for round := range 60 {
+			began := time.Now()
+			apply(numbered(1, 1, round+1)...)
+			best = min(best, time.Since(began))
+		}
+		for _, c := range all {
+			c.Close()
+		}
+		return best
+	}
+	fast, slow := took(false), took(true)
+	if slow > 20*fast+20*time.Microsecond {
+		t.Errorf("an Apply takes %v with one slow reader among 20,000, %v without", slow, fast)
+	}
+}

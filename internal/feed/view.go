@@ -33,6 +33,7 @@ type view struct {
 
 	pending      []*chunk // of the times being applied
 	pendingBytes int
+	purges       purges // of the subset
 
 	ready    atomic.Bool // the subset is complete
 	beats    atomic.Uint64
@@ -189,9 +190,10 @@ func (v *view) publish() {
 	if v.subset == nil {
 		return // the table's own log: Feed.purge
 	}
-	head := v.f.table.Head().Seq
-	if horizon, ok := v.f.horizon(v.subset.Log(), func() uint64 { return v.oldest(head) }); ok {
-		v.subset.Purge(horizon)
+	log := v.subset.Log()
+	if v.purges.due(log, v.f.cfg.MaxGraves) {
+		v.subset.Purge(v.purges.horizon(log, v.oldest(v.f.table.Head().Seq)))
+		v.purges.done(log)
 	}
 }
 
