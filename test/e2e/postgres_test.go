@@ -50,16 +50,22 @@ var thingsFilters = []struct{ where, sql string }{
 	{`{name: {_regex: "^[a-c]+$"}, note: {_nregex: "^a"}}`, `name ~ '^[a-c]+$' AND note !~ '^a'`},
 	{`{_and: [{name: {_iregex: "B.*c"}}, {note: {_niregex: "A"}}]}`, `name ~* 'B.*c' AND note !~* 'A'`},
 	{`{name: {_gte: "b", _lt: "Ä"}}`, `name >= 'b' AND name < 'Ä'`},
-	{`{at: {_gte: "2026-01-01T02:00:00+02:00", _lt: "2026-01-01T00:00:30.000001Z"}}`,
-		`at >= '2026-01-01T00:00:00Z' AND at < '2026-01-01T00:00:30.000001Z'`},
+	{
+		`{at: {_gte: "2026-01-01T02:00:00+02:00", _lt: "2026-01-01T00:00:30.000001Z"}}`,
+		`at >= '2026-01-01T00:00:00Z' AND at < '2026-01-01T00:00:30.000001Z'`,
+	},
 	{`{local: {_gt: "2026-01-01T00:00:20"}, day: {_lte: "2026-01-15"}}`, `local > '2026-01-01T00:00:20' AND day <= '2026-01-15'`},
 	{`{clock: {_gt: "12:30"}, level: {_gte: mid}}`, `clock > '12:30' AND level >= 'mid'`},
-	{`{code: {_in: ["00000000-0000-0000-0000-00000000000A", "00000000-0000-0000-0000-00000000000b"]}}`,
-		`code IN ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-00000000000b')`},
+	{
+		`{code: {_in: ["00000000-0000-0000-0000-00000000000A", "00000000-0000-0000-0000-00000000000b"]}}`,
+		`code IN ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-00000000000b')`,
+	},
 	{`{_or: [{doc: {_contains: {a: 1}}}, {doc: {_has_key: "b"}}]}`, `doc @> '{"a": 1}' OR doc ? 'b'`},
 	{`{_or: []}`, `false`},
-	{`{big: {_nin: []}, _and: [], _not: {_or: [{ratio: {_lt: 0}}, {_and: [{id: {_gt: 50}}, {flag: {_eq: false}}]}]}}`,
-		`NOT (ratio < 0 OR (id > 50 AND flag = false))`},
+	{
+		`{big: {_nin: []}, _and: [], _not: {_or: [{ratio: {_lt: 0}}, {_and: [{id: {_gt: 50}}, {flag: {_eq: false}}]}]}}`,
+		`NOT (ratio < 0 OR (id > 50 AND flag = false))`,
+	},
 }
 
 // book is a table of things with clients that follow it.
@@ -158,8 +164,10 @@ func change(r *rand.Rand) string {
 	case 2:
 		return fmt.Sprintf("UPDATE things SET ratio = %s, at = %s WHERE id IN (%d, %d);", ratio(r), moment(r), id, id+1)
 	}
-	values := strings.Join([]string{big(r), num(r), ratio(r), name(r), name(r), flag(r), moment(r), moment(r),
-		day(r), clock(r), code(r), doc(r), level(r)}, ", ")
+	values := strings.Join([]string{
+		big(r), num(r), ratio(r), name(r), name(r), flag(r), moment(r), moment(r),
+		day(r), clock(r), code(r), doc(r), level(r),
+	}, ", ")
 	return fmt.Sprintf(`INSERT INTO things VALUES (%d, %s) ON CONFLICT (id) DO UPDATE SET (big, num, ratio, name, note, flag,
 		at, local, day, clock, code, doc, level) = (excluded.big, excluded.num, excluded.ratio, excluded.name, excluded.note,
 		excluded.flag, excluded.at, excluded.local, excluded.day, excluded.clock, excluded.code, excluded.doc, excluded.level);`, id, values)
