@@ -401,7 +401,7 @@ func run(t *testing.T, seed uint64, steps int) (resyncs, resets int) {
 func TestModel(t *testing.T) {
 	t.Parallel()
 	resyncs, resets := 0, 0
-	for seed := range uint64(150) {
+	for seed := range uint64(modelSeeds) {
 		a, b := run(t, seed, 150)
 		resyncs, resets = resyncs+a, resets+b
 	}
