@@ -14,7 +14,7 @@ FUZZTIME  ?= 10s
 BENCH     ?= .
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
-NODE_DIRS := $(patsubst %/package-lock.json,%,$(wildcard web/package-lock.json test/*/package-lock.json))
+NODE_DIRS := $(patsubst %/package-lock.json,%,$(wildcard $(addsuffix /package-lock.json,web test/* test/*/*)))
 
 ##@ Use
 
