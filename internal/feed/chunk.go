@@ -12,21 +12,26 @@ import (
 // bytes: the Event itself and the JSON around the cells.
 const eventOverhead = 192
 
-// chunk is one upstream time of a view, encoded once for each plan that reads
-// it. Chunks are a linked list from old to new: a cursor that holds one holds
-// those behind it until eviction cuts the link, so a slow cursor keeps one
-// chunk and never the ring.
+// chunk is one upstream time of a view. Chunks are a linked list from old to
+// new: a cursor that holds one holds those behind it until eviction cuts the
+// link and drops the content, so a slow cursor keeps one empty chunk and never
+// the ring.
 //
 // A cursor that finds no next chunk is at the head, unless the chunk was
-// evicted; evicted is set before the link is cut.
+// evicted; evicted is set before the link is cut and the content dropped.
 type chunk struct {
 	next    atomic.Pointer[chunk]
 	evicted atomic.Bool
-	from    uint64 // the head before this time
-	until   uint64 // the head before the next time that the view has; set before next or evicted
+	from    uint64                  // the head before this time
+	until   uint64                  // the head before the next time that the view has; set before next or evicted
+	content atomic.Pointer[content] // nil: lost or evicted
 	size    int
 	lost    bool // its events were not kept: nobody read the view, or they are too many for the ring
-	frame   Frame
+}
+
+// content is what a chunk says, encoded once for each plan that reads it.
+type content struct {
+	frame Frame
 
 	mu      sync.Mutex // guards encoded
 	encoded []encoding
@@ -52,14 +57,38 @@ func (m *messages) message(i int) []byte {
 	return m.buf[start:m.ends[i]:m.ends[i]]
 }
 
+func newChunk(from uint64, f Frame) *chunk {
+	c := &chunk{from: from}
+	c.content.Store(&content{frame: f})
+	return c
+}
+
 func (c *chunk) evict() {
 	c.evicted.Store(true)
 	c.next.Store(nil)
+	c.content.Store(nil)
 }
 
-// messages returns the chunk's messages under p, encoding them if this is the
-// first cursor to ask: ingest never encodes.
+// lose drops what a chunk says before anybody reads it.
+func (c *chunk) lose() {
+	c.content.Store(nil)
+	c.size, c.lost = 0, true
+}
+
+// messages returns the chunk's messages under p, nil if it was evicted.
 func (c *chunk) messages(p *plan) *messages {
+	if ct := c.content.Load(); ct != nil {
+		return ct.messages(p)
+	}
+	return nil
+}
+
+// messages encodes if this is the first cursor to ask: ingest never encodes.
+// Bytes that only one reader will ask for are not kept.
+func (c *content) messages(p *plan) *messages {
+	if p.readers.Load() == 1 {
+		return p.encode(&c.frame)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.encoded {
@@ -79,6 +108,8 @@ type plan struct {
 	rows   int            // at most so many events per frame
 	epoch  *atomic.Uint64 // the feed's
 	hash   uint64         // of the view's filter
+
+	readers atomic.Int64 // cursors that have it; written under view.mu
 
 	// ratio is how many 64ths of their estimate the last frame's messages took;
 	// 0: there was none. Guessing too low doubles the cost of a snapshot: half

@@ -168,9 +168,12 @@ func (c *Cursor) refill() (bool, error) {
 	if !c.lagging {
 		at := c.at.Load()
 		if ch := at.next.Load(); ch != nil {
-			c.at.Store(ch)
-			c.send(ch.messages(c.plan))
-			return true, nil
+			if m := ch.messages(c.plan); m != nil {
+				c.at.Store(ch)
+				c.send(m)
+				return true, nil
+			}
+			// ch was emptied meanwhile, and at evicted before it.
 		}
 		if !at.evicted.Load() {
 			return false, nil

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -297,5 +298,80 @@ func TestSlowReaderDoesNotSlowIngest(t *testing.T) { //nolint:paralleltest // it
 	fast, slow := took(false), took(true)
 	if slow > 20*fast+20*time.Microsecond {
 		t.Errorf("an Apply takes %v with one slow reader among 20,000, %v without", slow, fast)
+	}
+}
+
+// Readers that stopped, each at another large chunk, do not keep what they
+// have read.
+func TestStoppedReadersHoldNoChunks(t *testing.T) { //nolint:paralleltest // it measures the heap
+	f := feed.New(schema(), feed.Config{RingBytes: 1 << 20})
+	defer f.Close()
+	round := func(n int) {
+		t.Helper()
+		changes := numbered(0, 100, n)
+		for i := range changes {
+			text := fmt.Sprint(n) + strings.Repeat("x", 2500)
+			changes[i].New = relation.Texts(strconv.Itoa(i), text, "1")
+		}
+		if err := f.Apply([]relation.Batch{{Time: uint64(20 + n), Changes: changes}}, relation.Frontier{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(t, f, numbered(0, 100, 0))
+	var all []*follower
+	for i := range 60 {
+		c := newFollower(fmt.Sprint("reader ", i), filter.All(), true)
+		c.open(f)
+		_, _ = c.pull(f, 1<<20)
+		all = append(all, c)
+	}
+	round(0)
+	before := heap()
+	for i := range all {
+		round(1 + i)
+		for _, c := range all[i:] { // reader i stops here
+			for more := true; more; more, _ = c.pull(f, 1<<20) {
+			}
+			c.rows = state{}
+		}
+	}
+	for i := range 5 {
+		round(100 + i)
+	}
+	if grown := int64(heap()) - int64(before); grown > 6<<20 {
+		t.Errorf("the heap grew by %d KiB", grown>>10)
+	}
+	for _, c := range all {
+		c.cursor.Close()
+	}
+}
+
+// Bytes that nobody else will ask for are not kept in the ring.
+func TestBytesOfOneReaderAreNotKept(t *testing.T) { //nolint:paralleltest // it measures the heap
+	f := feed.New(schema(), feed.Config{})
+	defer f.Close()
+	commit(t, f, numbered(0, 100, 0))
+	var all []*follower
+	for i := range 60 {
+		c := newFollower(fmt.Sprint("reader ", i), filter.All(), true)
+		c.enc.name = c.name
+		c.open(f)
+		_, _ = c.pull(f, 1<<20)
+		all = append(all, c)
+	}
+	before := heap()
+	for n := range 100 {
+		if err := f.Apply([]relation.Batch{{Time: uint64(20 + n), Changes: numbered(0, 100, 1+n)}}, relation.Frontier{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all {
+			_, _ = c.pull(f, 1<<20)
+		}
+	}
+	if grown := int64(heap()) - int64(before); grown > 8<<20 {
+		t.Errorf("the heap grew by %d KiB", grown>>10)
+	}
+	for _, c := range all {
+		c.cursor.Close()
 	}
 }

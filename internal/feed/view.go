@@ -43,7 +43,7 @@ type view struct {
 
 	mu      sync.Mutex // guards all below
 	cursors map[*Cursor]struct{}
-	plans   map[string]*planUse
+	plans   map[string]*plan
 	idle    time.Time // since when there has been no cursor; zero: there is one
 }
 
@@ -59,11 +59,10 @@ func newView(f *Feed, where *filter.Predicate, key string) *view {
 		where:   where,
 		hash:    hashText(key),
 		cursors: make(map[*Cursor]struct{}),
-		plans:   make(map[string]*planUse),
+		plans:   make(map[string]*plan),
 		beaten:  time.Now(),
 	}
-	head := f.table.Head()
-	v.first = &chunk{frame: Frame{Time: head.Time, Wall: head.Wall}}
+	v.first = &chunk{}
 	v.tail = v.first
 	if where.IsAll() {
 		v.ready.Store(true)
@@ -146,10 +145,13 @@ func (v *view) follow(touches []table.Touch, from uint64) *chunk {
 	}
 	v.snapshot.Store(nil)
 	head := v.f.table.Head()
-	return &chunk{
-		from: from, size: size, lost: !wanted,
-		frame: Frame{Kind: LiveFrame, Events: events, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state},
+	ch := newChunk(from, Frame{
+		Kind: LiveFrame, Events: events, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state,
+	})
+	if ch.size = size; !wanted {
+		ch.lose()
 	}
+	return ch
 }
 
 func event(before, after relation.Row) Event {
@@ -172,7 +174,7 @@ func (v *view) pend(ch *chunk) {
 		if len(v.pending) > 0 {
 			ch.from = v.pending[0].from
 		}
-		ch.frame.Events, ch.size, ch.lost = nil, 0, true
+		ch.lose()
 		clear(v.pending)
 		v.pending, v.pendingBytes = v.pending[:0], 0
 	}
@@ -222,10 +224,11 @@ func (v *view) evict() {
 	old := v.first
 	v.first = old.next.Load()
 	// The bytes counted are those ahead of first: a cursor stands on first,
-	// having read it.
+	// having read it, and nobody comes from old any more.
 	v.bytes -= v.first.size
 	v.chunks--
 	old.evict()
+	v.first.content.Store(nil)
 }
 
 // beat publishes an empty frame: a proof of life, or a change of state. It
@@ -237,10 +240,9 @@ func (v *view) beat() {
 	if v.frames.Load() == 0 {
 		return
 	}
-	v.link(&chunk{
-		from:  head.Seq,
-		frame: Frame{Kind: LiveFrame, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state},
-	})
+	v.link(newChunk(head.Seq, Frame{
+		Kind: LiveFrame, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state,
+	}))
 }
 
 // collect returns the view's rows at the head, shared with other readers that
@@ -304,11 +306,8 @@ func (v *view) remove(c *Cursor) {
 	if c.opts.Encoder.Frames() {
 		v.frames.Add(-1)
 	}
-	key := planKey(c.opts.Encoder, c.opts.MaxRows)
-	if use := v.plans[key]; use.readers > 1 {
-		use.readers--
-	} else {
-		delete(v.plans, key)
+	if c.plan.readers.Add(-1) == 0 {
+		delete(v.plans, planKey(c.opts.Encoder, c.opts.MaxRows))
 	}
 	if v.readers.Add(-1) == 0 {
 		v.idle = time.Now()
@@ -321,23 +320,17 @@ func (v *view) unusedSince(now time.Time, linger time.Duration) bool {
 	return v.readers.Load() == 0 && !v.idle.IsZero() && now.Sub(v.idle) >= linger
 }
 
-// planUse is a plan and how many cursors have it.
-type planUse struct {
-	*plan
-	readers int
-}
-
 // plan returns the view's shared form of an encoder for one more cursor, so
 // that equal encoders share their bytes.
 func (v *view) plan(e Encoder, frameRows int) *plan {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	key := planKey(e, frameRows)
-	use, ok := v.plans[key]
+	p, ok := v.plans[key]
 	if !ok {
-		use = &planUse{plan: &plan{enc: e, frames: e.Frames(), rows: frameRows, epoch: &v.f.epoch, hash: v.hash}}
-		v.plans[key] = use
+		p = &plan{enc: e, frames: e.Frames(), rows: frameRows, epoch: &v.f.epoch, hash: v.hash}
+		v.plans[key] = p
 	}
-	use.readers++
-	return use.plan
+	p.readers.Add(1)
+	return p
 }
