@@ -17,6 +17,7 @@ import (
 // Config holds a feed's limits. The zero value means the defaults.
 type Config struct {
 	RingBytes  int           // encoded-size estimate of a view's ring: 4 MiB
+	RingTotal  int           // RingBytes of all views together, but for 32 KiB each: 256 MiB
 	RingChunks int           // upstream times in a view's ring: 1024
 	MaxGraves  int           // tombstones kept for readers that are behind: 100,000, or the rows if more
 	FrameRows  int           // rows per frame when the reader does not say: 1000
@@ -28,6 +29,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	return Config{
 		RingBytes:  cmp.Or(c.RingBytes, 4<<20),
+		RingTotal:  cmp.Or(c.RingTotal, 256<<20),
 		RingChunks: cmp.Or(c.RingChunks, 1024),
 		MaxGraves:  cmp.Or(c.MaxGraves, 100_000),
 		FrameRows:  cmp.Or(c.FrameRows, 1000),
@@ -35,6 +37,14 @@ func (c Config) withDefaults() Config {
 		QueryWait:  cmp.Or(c.QueryWait, 5*time.Second),
 		Linger:     cmp.Or(c.Linger, 10*time.Second),
 	}
+}
+
+// minRing is what each view's ring may hold, however many views there are.
+const minRing = 32 << 10
+
+// ringBytes returns what each view's ring may hold now. It holds mu.
+func (f *Feed) ringBytes() int {
+	return min(f.cfg.RingBytes, max(minRing, f.cfg.RingTotal/max(1, len(f.views))))
 }
 
 // Error ends a subscription or refuses a query. Code is the GraphQL error's
@@ -340,6 +350,7 @@ func (f *Feed) beat(now time.Time) {
 			delete(f.views, key)
 			continue
 		}
+		v.trim()
 		// The next tick would be too late for what is due before it.
 		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat-f.cfg.Heartbeat/ticks {
 			v.beat()

@@ -375,3 +375,46 @@ func TestBytesOfOneReaderAreNotKept(t *testing.T) { //nolint:paralleltest // it 
 		c.cursor.Close()
 	}
 }
+
+// The rings of all views share a bound, also those of views that were filled
+// before the others came.
+func TestRingsShareABound(t *testing.T) { //nolint:paralleltest // it measures the heap
+	f := feed.New(schema(), feed.Config{RingTotal: 8 << 20, Heartbeat: 50 * time.Millisecond})
+	defer f.Close()
+	commit(t, f, numbered(0, 100, 0))
+	var all []*follower
+	at := uint64(20)
+	fill := func() {
+		t.Helper()
+		for range 100 {
+			at++
+			if err := f.Apply([]relation.Batch{{Time: at, Changes: numbered(0, 100, int(at))}}, relation.Frontier{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := heap()
+	for i := range 120 {
+		c := newFollower(fmt.Sprint("reader ", i), where(t, -i-1), false)
+		c.open(f)
+		for !c.cursor.Joined() {
+			<-c.wake
+			_, _ = c.pull(f, 1<<20)
+		}
+		_, _ = c.pull(f, 1<<20)
+		if all = append(all, c); i < 3 {
+			fill()
+		}
+	}
+	fill()
+	if grown := int64(heap()) - int64(before); grown > 16<<20 {
+		t.Errorf("the heap grew by %d KiB", grown>>10)
+	}
+	rows := rowsOf(f)
+	for _, c := range all {
+		if err := c.converge(f, rows); err != nil {
+			t.Error(err)
+		}
+		c.cursor.Close()
+	}
+}

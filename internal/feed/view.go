@@ -106,7 +106,7 @@ func (v *view) log() *table.Log {
 // chunk for its ring, nil when nothing of the view changed. It holds f.mu.
 func (v *view) follow(touches []table.Touch, from uint64) *chunk {
 	var events []Event
-	wanted, limit := v.readers.Load() > 0, v.f.cfg.RingBytes
+	wanted, limit := v.readers.Load() > 0, v.f.ringBytes()
 	changed, size := false, 0
 	for i := range touches {
 		to := &touches[i]
@@ -170,7 +170,7 @@ func event(before, after relation.Row) Event {
 // takes what they say from the log. It holds f.mu.
 func (v *view) pend(ch *chunk) {
 	v.pendingBytes += ch.size
-	if ch.lost || v.pendingBytes > v.f.cfg.RingBytes || len(v.pending) >= v.f.cfg.RingChunks {
+	if ch.lost || v.pendingBytes > v.f.ringBytes() || len(v.pending) >= v.f.cfg.RingChunks {
 		if len(v.pending) > 0 {
 			ch.from = v.pending[0].from
 		}
@@ -213,10 +213,15 @@ func (v *view) link(ch *chunk) {
 		v.chunks++
 	}
 	v.tail = ch
-	for v.first != v.tail && (v.bytes > v.f.cfg.RingBytes || v.chunks > v.f.cfg.RingChunks) {
+	v.trim()
+	v.beaten = time.Now()
+}
+
+// trim drops the oldest chunks that do not fit. It holds f.mu.
+func (v *view) trim() {
+	for v.first != v.tail && (v.bytes > v.f.ringBytes() || v.chunks > v.f.cfg.RingChunks) {
 		v.evict()
 	}
-	v.beaten = time.Now()
 }
 
 // evict drops the oldest chunk. A cursor on it finds itself outside the ring.
