@@ -105,9 +105,8 @@ func (c *content) messages(p *plan) *messages {
 type plan struct {
 	enc    Encoder
 	frames bool
-	rows   int            // at most so many events per frame
-	epoch  *atomic.Uint64 // the feed's
-	hash   uint64         // of the view's filter
+	rows   int    // at most so many events per frame
+	hash   uint64 // of the view's filter
 
 	readers atomic.Int64 // cursors that have it; written under view.mu
 
@@ -144,7 +143,7 @@ func (p *plan) encode(f *Frame) *messages {
 		part.Last = f.Last && len(rest) == 0
 		part.Cursor = ""
 		if part.Last {
-			part.Cursor = token{p.epoch.Load(), f.Time, p.hash}.String()
+			part.Cursor = token{f.epoch, f.Time, p.hash}.String()
 		}
 		m.buf, m.ends = p.enc.Encode(m.buf, m.ends, &part)
 		if len(rest) == 0 {

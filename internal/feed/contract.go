@@ -70,6 +70,8 @@ type Frame struct {
 	Cursor string // where a client can resume behind this frame; empty while Last is false
 	From   string // of a RESUMED frame: the cursor it continues
 	State  State
+
+	epoch uint64 // of Time, for the cursor
 }
 
 // Encoder turns frames into messages. An encoder is immutable and safe for

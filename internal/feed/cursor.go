@@ -44,6 +44,7 @@ type Cursor struct {
 
 	rows   []relation.Row // snapshot: those still to send
 	border table.Border   // where they stand
+	epoch  uint64         // of border
 	kind   FrameKind      // of the snapshot's frames
 
 	// lagging and reader change only while the feed's lock is held for
@@ -212,7 +213,7 @@ func (c *Cursor) join() bool {
 
 // enter puts the cursor at the head. The feed's lock is held.
 func (c *Cursor) enter() {
-	c.border = c.view.f.table.Head()
+	c.border, c.epoch = c.view.f.table.Head(), c.view.f.epoch
 	c.at.Store(c.view.tail)
 	c.lagging = false
 }
@@ -228,7 +229,7 @@ func (c *Cursor) snap() {
 	last := len(c.rows) == 0
 	c.send(c.plan.encode(&Frame{
 		Kind: c.kind, Events: inserts(part), Last: last,
-		Time: c.border.Time, Wall: c.border.Wall, State: c.view.f.stateNow(),
+		Time: c.border.Time, Wall: c.border.Wall, State: c.view.f.stateNow(), epoch: c.epoch,
 	}))
 	if last {
 		c.mode, c.rows = live, nil
@@ -263,7 +264,7 @@ func (c *Cursor) catchUp() error {
 	if done {
 		c.enter()
 	}
-	state := f.state
+	state, epoch := f.state, f.epoch
 	f.mu.RUnlock()
 	if err != nil {
 		return &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
@@ -272,7 +273,7 @@ func (c *Cursor) catchUp() error {
 	// ring may have been a change of state.
 	if len(events) > 0 || done && c.plan.frames {
 		c.send(c.plan.encode(&Frame{
-			Kind: LiveFrame, Events: events, Last: done, Time: head.Time, Wall: head.Wall, State: state,
+			Kind: LiveFrame, Events: events, Last: done, Time: head.Time, Wall: head.Wall, State: state, epoch: epoch,
 		}))
 	}
 	return nil

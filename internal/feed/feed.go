@@ -74,7 +74,8 @@ type Feed struct {
 	committed bool
 	state     State
 	reason    string
-	epoch     atomic.Uint64 // of cursors
+	epoch     uint64        // of cursors
+	nextEpoch uint64        // from the next Commit on
 	ready     bool          // committed, and not STARTING again
 	readyCh   chan struct{} // closed when ready turns true, replaced when it turns false
 
@@ -158,7 +159,7 @@ func (f *Feed) Commit(fr relation.Frontier) error {
 		f.mu.Unlock()
 		return err
 	}
-	f.committed = true
+	f.committed, f.epoch = true, f.nextEpoch
 	f.spread(touches, from)
 	f.finish()
 	return nil
@@ -304,10 +305,12 @@ func (f *Feed) SetState(s State, reason string) {
 	}
 }
 
-// SetEpoch sets the identity that cursors carry: a cursor of another epoch
-// cannot be continued.
+// SetEpoch sets the identity that cursors carry from the next Commit on: a
+// cursor of another epoch cannot be continued.
 func (f *Feed) SetEpoch(identity string) {
-	f.epoch.Store(hashText(identity))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nextEpoch = hashText(identity)
 }
 
 // refreshReady recomputes ready and reports whether it turned true. It holds mu.

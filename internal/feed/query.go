@@ -30,7 +30,7 @@ func (f *Feed) Rows(ctx context.Context, where *filter.Predicate) (Result, error
 	head := f.table.Head()
 	res := Result{
 		Frontier: head.Frontier, State: f.state,
-		Cursor: token{f.epoch.Load(), head.Time, hashText(key)}.String(),
+		Cursor: token{f.epoch, head.Time, hashText(key)}.String(),
 	}
 	if v, ok := f.views[key]; ok && v.ready.Load() {
 		res.Rows = v.collect()

@@ -146,7 +146,7 @@ func (v *view) follow(touches []table.Touch, from uint64) *chunk {
 	v.snapshot.Store(nil)
 	head := v.f.table.Head()
 	ch := newChunk(from, Frame{
-		Kind: LiveFrame, Events: events, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state,
+		Kind: LiveFrame, Events: events, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state, epoch: v.f.epoch,
 	})
 	if ch.size = size; !wanted {
 		ch.lose()
@@ -246,7 +246,7 @@ func (v *view) beat() {
 		return
 	}
 	v.link(newChunk(head.Seq, Frame{
-		Kind: LiveFrame, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state,
+		Kind: LiveFrame, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state, epoch: v.f.epoch,
 	}))
 }
 
@@ -333,7 +333,7 @@ func (v *view) plan(e Encoder, frameRows int) *plan {
 	key := planKey(e, frameRows)
 	p, ok := v.plans[key]
 	if !ok {
-		p = &plan{enc: e, frames: e.Frames(), rows: frameRows, epoch: &v.f.epoch, hash: v.hash}
+		p = &plan{enc: e, frames: e.Frames(), rows: frameRows, hash: v.hash}
 		v.plans[key] = p
 	}
 	p.readers.Add(1)
