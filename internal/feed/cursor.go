@@ -21,7 +21,7 @@ type Options struct {
 	Where        *filter.Predicate // nil: every row
 	Encoder      Encoder
 	SkipSnapshot bool // changes from now on only
-	MaxRows      int  // rows per frame; 0: the feed's default
+	MaxRows      int  // rows per frame, up to the feed's bound; 0: its default
 }
 
 // Cursor is a reader's position in a view. See the package for its
@@ -72,6 +72,7 @@ func (f *Feed) Subscribe(o Options, wake func()) *Cursor {
 	if o.MaxRows <= 0 {
 		o.MaxRows = f.cfg.FrameRows
 	}
+	o.MaxRows = min(o.MaxRows, f.cfg.MaxFrameRows)
 	v := f.view(o.Where)
 	c := &Cursor{opts: o, view: v, plan: v.plan(o.Encoder, o.MaxRows), wakeFn: wake, kind: Snapshot}
 	c.beat = v.beats.Load() - 1

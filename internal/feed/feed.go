@@ -16,26 +16,28 @@ import (
 
 // Config holds a feed's limits. The zero value means the defaults.
 type Config struct {
-	RingBytes  int           // encoded-size estimate of a view's ring: 4 MiB
-	RingTotal  int           // RingBytes of all views together, but for 32 KiB each: 256 MiB
-	RingChunks int           // upstream times in a view's ring: 1024
-	MaxGraves  int           // tombstones kept for readers that are behind: 100,000, or the rows if more
-	FrameRows  int           // rows per frame when the reader does not say: 1000
-	Heartbeat  time.Duration // an empty frame after this long without one: 5 s
-	QueryWait  time.Duration // how long a query waits for the first snapshot: 5 s
-	Linger     time.Duration // how long a view without readers is kept: 10 s
+	RingBytes    int           // encoded-size estimate of a view's ring: 4 MiB
+	RingTotal    int           // RingBytes of all views together, but for 32 KiB each: 256 MiB
+	RingChunks   int           // upstream times in a view's ring: 1024
+	MaxGraves    int           // tombstones kept for readers that are behind: 100,000, or the rows if more
+	FrameRows    int           // rows per frame when the reader does not say: 1000
+	MaxFrameRows int           // and at most: 10,000
+	Heartbeat    time.Duration // an empty frame after this long without one: 5 s
+	QueryWait    time.Duration // how long a query waits for the first snapshot: 5 s
+	Linger       time.Duration // how long a view without readers is kept: 10 s
 }
 
 func (c Config) withDefaults() Config {
 	return Config{
-		RingBytes:  cmp.Or(c.RingBytes, 4<<20),
-		RingTotal:  cmp.Or(c.RingTotal, 256<<20),
-		RingChunks: cmp.Or(c.RingChunks, 1024),
-		MaxGraves:  cmp.Or(c.MaxGraves, 100_000),
-		FrameRows:  cmp.Or(c.FrameRows, 1000),
-		Heartbeat:  cmp.Or(c.Heartbeat, 5*time.Second),
-		QueryWait:  cmp.Or(c.QueryWait, 5*time.Second),
-		Linger:     cmp.Or(c.Linger, 10*time.Second),
+		RingBytes:    cmp.Or(c.RingBytes, 4<<20),
+		RingTotal:    cmp.Or(c.RingTotal, 256<<20),
+		RingChunks:   cmp.Or(c.RingChunks, 1024),
+		MaxGraves:    cmp.Or(c.MaxGraves, 100_000),
+		FrameRows:    cmp.Or(c.FrameRows, 1000),
+		MaxFrameRows: cmp.Or(c.MaxFrameRows, 10_000),
+		Heartbeat:    cmp.Or(c.Heartbeat, 5*time.Second),
+		QueryWait:    cmp.Or(c.QueryWait, 5*time.Second),
+		Linger:       cmp.Or(c.Linger, 10*time.Second),
 	}
 }
 

@@ -418,3 +418,21 @@ func TestRingsShareABound(t *testing.T) { //nolint:paralleltest // it measures t
 		c.cursor.Close()
 	}
 }
+
+// A reader may ask for small frames, but not for frames without bound.
+func TestFramesAreBounded(t *testing.T) {
+	t.Parallel()
+	f := feed.New(schema(), feed.Config{MaxFrameRows: 500})
+	defer f.Close()
+	commit(t, f, numbered(0, 1200, 0))
+	c := newFollower("greedy", filter.All(), true)
+	c.max, c.keep = 1<<30, true
+	c.open(f)
+	if err := c.converge(f, rowsOf(f)); err != nil {
+		t.Fatal(err)
+	}
+	c.cursor.Close()
+	if len(c.seen) != 3 || c.seen[1].Last || !c.seen[2].Last {
+		t.Errorf("%d frames", len(c.seen))
+	}
+}
