@@ -77,6 +77,10 @@ bench: ## benchmarks beside the code; keeps the last two results in .bench
 	[ ! -f .bench/new.txt ] || mv .bench/new.txt .bench/old.txt
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./internal/... ./graph/... | tee .bench/new.txt
 
+.PHONY: bench-load
+bench-load: ## cost of a delivery beside a bare TCP writer, about four minutes
+	go run ./test/load
+
 .PHONY: bench-diff
 bench-diff: ## compare the last two results of make bench
 	$(TOOL) benchstat .bench/old.txt .bench/new.txt

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -35,7 +37,7 @@ func (g *gateway) answer(ctx context.Context, c call) (reply, error) {
 		return reply{Server: serverReport{Memory: memoryNow()}}, nil
 	case "warm":
 		s := c.Spec
-		s.Duration = warmUp
+		s.Duration, s.Profile = warmUp, ""
 		r, err := g.run(ctx, s)
 		return reply{Server: r}, err
 	case "run":
@@ -96,12 +98,17 @@ func (g *gateway) run(ctx context.Context, s spec) (serverReport, error) {
 	if s.Filters > 0 {
 		keys, perEvent = s.Clients*s.Filters, 1
 	}
+	stop, err := profile(s.Profile)
+	if err != nil {
+		return out, err
+	}
+	defer stop()
 	messages, writes := g.counts()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start, began := cpuNow(), time.Now()
 	applied := messages
-	err := paced(ctx, out.Passes, s.Rate, func() error {
+	err = paced(ctx, out.Passes, s.Rate, func() error {
 		if s.Alone {
 			if err := g.delivered(ctx, applied); err != nil {
 				return err
@@ -124,6 +131,24 @@ func (g *gateway) run(ctx context.Context, s spec) (serverReport, error) {
 	m, w := g.counts()
 	out.Messages, out.Writes, out.Last = m-messages, w-writes, g.world.seq
 	return out, nil
+}
+
+// profile starts a CPU profile into a file, if it is given one.
+func profile(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file) //nolint:gosec // the user's own choice
+	if err != nil {
+		return nil, fmt.Errorf("create the profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
 }
 
 // delivered waits until so many messages are out. It seldom has to: passes are

@@ -34,6 +34,7 @@ func runAll(ctx context.Context) error {
 	flag.IntVar(&p.rounds, "rounds", 3, "rounds of each measurement; the median is reported")
 	flag.DurationVar(&p.duration, "duration", 3*time.Second, "measured part of a round")
 	flag.IntVar(&p.idle, "idle", 5000, "idle connections")
+	flag.StringVar(&p.profile, "profile", "", "write CPU profiles of the gateway to files that begin like this; it costs a few percent")
 	flag.BoolVar(&quick, "quick", false, "one round of half a second each, with fewer clients")
 	flag.DurationVar(&limit, "limit", 15*time.Minute, "stop after so long")
 	flag.Parse()

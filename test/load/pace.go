@@ -16,6 +16,7 @@ type spec struct {
 	Duration time.Duration // of the measured part
 	Filters  int           // subscriptions per connection, each with a filter of its own; 0: one without
 	Bytes    int           // of a bare writer's event
+	Profile  string        // file for a CPU profile of the gateway's measured part; empty: none
 }
 
 // warmUp is the part of a round before the measured one.

@@ -22,6 +22,7 @@ type plan struct {
 	duration time.Duration
 	idle     int
 	divide   int // clients and filters by so much
+	profile  string
 	out      io.Writer
 }
 
@@ -66,6 +67,14 @@ func (p *plan) table(title, header string, rows [][]any) {
 	_ = w.Flush()
 }
 
+// gateway runs a round against the gateway.
+func (p *plan) gateway(ctx context.Context, s spec) (result, error) {
+	if p.profile != "" {
+		s.Profile = fmt.Sprintf("%s%d-clients-%d-merged-%d-filters.pprof", p.profile, s.Clients, s.Merge, s.Filters)
+	}
+	return round(ctx, roleGateway, s)
+}
+
 // both runs the rounds of a spec against the bare writer and the gateway, in
 // turns, so that both see the same weather.
 func (p *plan) both(ctx context.Context, s spec) (bares, gateways []result, err error) {
@@ -74,7 +83,7 @@ func (p *plan) both(ctx context.Context, s spec) (bares, gateways []result, err 
 		if err != nil {
 			return nil, nil, err
 		}
-		g, err := round(ctx, roleGateway, s)
+		g, err := p.gateway(ctx, s)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -150,7 +159,7 @@ func (p *plan) saturation(ctx context.Context) error {
 		s.Rows, s.Duration = 200, p.duration
 		var rs []result
 		for range p.rounds {
-			r, err := round(ctx, roleGateway, s)
+			r, err := p.gateway(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -176,7 +185,7 @@ func (p *plan) saturation(ctx context.Context) error {
 // latency runs at half of what one core can do one by one.
 func (p *plan) latency(ctx context.Context) error {
 	s := spec{Clients: 100 / p.divide, Merge: 1, Rate: 1000, Rows: 200, Bytes: eventBytes, Duration: p.duration}
-	probe, err := round(ctx, roleGateway, s)
+	probe, err := p.gateway(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -222,7 +231,7 @@ func (p *plan) filters(ctx context.Context) error {
 		s.Rows, s.Merge, s.Duration = 10_000, 1, p.duration
 		var rs []result
 		for range p.rounds {
-			r, err := round(ctx, roleGateway, s)
+			r, err := p.gateway(ctx, s)
 			if err != nil {
 				return err
 			}
