@@ -138,6 +138,17 @@ func (p *presenter) recovered(_ context.Context, cause any) error {
 	return coded(codeInternal, internalText)
 }
 
+// unnamed explains gqlgen's "operation  not found": the document has several
+// operations and the request names none.
+func unnamed(params *graphql.RawParams, list gqlerror.List) gqlerror.List {
+	for _, e := range list {
+		if params.OperationName == "" && e.Message == "operation  not found" {
+			e.Message = "the document holds several operations: name one of them in operationName"
+		}
+	}
+	return list
+}
+
 // requestErrors completes the errors of a request that never came to execution:
 // each gets a code, and errors of variables name the variable in their text.
 func requestErrors(list gqlerror.List) gqlerror.List {

@@ -114,7 +114,7 @@ func (e *Executor) CreateOperationContext(
 	}
 	op, errs = e.inner.CreateOperationContext(graphql.StartOperationTrace(ctx), params)
 	if len(errs) > 0 {
-		return op, requestErrors(errs)
+		return op, unnamed(params, requestErrors(errs))
 	}
 	op.Stats.SetExtension(variablesKey, raw)
 	return op, nil

@@ -88,6 +88,14 @@ func TestUnknownOperation(t *testing.T) {
 	}
 }
 
+func TestUnnamedOperation(t *testing.T) {
+	w := newWorld(t, nil)
+	_, errs := w.exec.CreateOperationContext(t.Context(), params(t, `query A { __typename } query B { __typename }`, ""))
+	if len(errs) != 1 || !strings.Contains(errs[0].Message, "operationName") {
+		t.Errorf("got %v", errs)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	w := newWorld(t, func(m *Model) {
 		m.Limits = Limits{DocumentBytes: 2000, Tokens: 150, Depth: 6, Fields: 20, FilterSize: 10}
