@@ -136,7 +136,7 @@ func (c *Cursor) Pull(limit int, emit func(message []byte)) (more bool, err erro
 		}
 		found, err := c.refill()
 		if err != nil {
-			return false, err
+			return false, c.unlessClosed(err)
 		}
 		if found {
 			continue
@@ -144,13 +144,22 @@ func (c *Cursor) Pull(limit int, emit func(message []byte)) (more bool, err erro
 		// Arm first and look again, or a change in between wakes nobody.
 		c.armed.Store(true)
 		if found, err = c.refill(); err != nil {
-			return false, err
+			return false, c.unlessClosed(err)
 		}
 		if !found {
 			return false, nil
 		}
 		c.armed.Store(false)
 	}
+}
+
+// unlessClosed drops an error that the cursor's own end may have caused: a
+// purge does not wait for closed cursors.
+func (c *Cursor) unlessClosed(err error) error {
+	if c.closed.Load() {
+		return nil
+	}
+	return err
 }
 
 // refill gets the next messages and reports whether it got any, or may get

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,7 @@ func (v *view) build() {
 		}
 		v.built = end
 		if done = end == t.Slots(); done {
-			v.built = 1<<63 - 1
+			v.built = math.MaxInt
 			v.ready.Store(true)
 		}
 		v.f.mu.RUnlock()
