@@ -92,6 +92,18 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
+func TestBusy(t *testing.T) {
+	got, ok := parseBusy([]byte("cpu  100 20 3 5000 70 6 7 8 9 10\ncpu0 1 2 3\n"))
+	if want := 1440 * time.Millisecond; got != want || !ok {
+		t.Errorf("%v, %v, want %v", got, ok, want)
+	}
+	for _, bad := range []string{"", "cpu 1 2 3", "intr 1 2 3 4 5 6 7 8 9", "cpu 1 2 3 4 5 6 x 8"} {
+		if _, ok := parseBusy([]byte(bad)); ok {
+			t.Errorf("%q is taken for a machine's times", bad)
+		}
+	}
+}
+
 func TestParseEvent(t *testing.T) {
 	w := newWorld(3)
 	row := w.row(2, 77)

@@ -35,6 +35,7 @@ func runAll(ctx context.Context) error {
 	flag.DurationVar(&p.duration, "duration", 3*time.Second, "measured part of a round")
 	flag.IntVar(&p.idle, "idle", 5000, "idle connections")
 	flag.StringVar(&p.profile, "profile", "", "write CPU profiles of the gateway to files that begin like this; it costs a few percent")
+	flag.Float64Var(&p.calm, "calm", 0, "on a shared machine: wait for moments when others use at most so many percent of it, and repeat rounds in which they used more")
 	flag.BoolVar(&quick, "quick", false, "one round of half a second each, with fewer clients")
 	flag.DurationVar(&limit, "limit", 15*time.Minute, "stop after so long")
 	flag.Parse()

@@ -21,7 +21,8 @@ type plan struct {
 	rounds   int
 	duration time.Duration
 	idle     int
-	divide   int // clients and filters by so much
+	divide   int     // clients and filters by so much
+	calm     float64 // percent of the machine; 0: any weather
 	profile  string
 	out      io.Writer
 }
@@ -72,14 +73,38 @@ func (p *plan) gateway(ctx context.Context, s spec) (result, error) {
 	if p.profile != "" {
 		s.Profile = fmt.Sprintf("%s%d-clients-%d-merged-%d-filters.pprof", p.profile, s.Clients, s.Merge, s.Filters)
 	}
-	return round(ctx, roleGateway, s)
+	return p.round(ctx, roleGateway, s)
+}
+
+// round runs a round, again and again if the machine is not calm enough; the
+// calmest counts.
+func (p *plan) round(ctx context.Context, role string, s spec) (result, error) {
+	const attempts, patience = 6, 20 * time.Second
+	if p.calm == 0 {
+		return round(ctx, role, s)
+	}
+	var best result
+	for i := range attempts {
+		awaitCalm(ctx, p.calm, patience)
+		r, err := round(ctx, role, s)
+		if err != nil {
+			return r, err
+		}
+		if i == 0 || r.others < best.others {
+			best = r
+		}
+		if best.others <= p.calm {
+			break
+		}
+	}
+	return best, nil
 }
 
 // both runs the rounds of a spec against the bare writer and the gateway, in
 // turns, so that both see the same weather.
 func (p *plan) both(ctx context.Context, s spec) (bares, gateways []result, err error) {
 	for range p.rounds {
-		b, err := round(ctx, roleBare, s)
+		b, err := p.round(ctx, roleBare, s)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -110,6 +135,12 @@ func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func cost(r result) float64 { return microseconds(r.cost()) }
 
+// weatherOf is what others used of the machine, in percent.
+func weatherOf(rs []result) string {
+	f := over(rs, func(r result) float64 { return r.others })
+	return fmt.Sprintf("%.0f [%.0f, %.0f]", f.median, f.low, f.high)
+}
+
 // perWrite is how many messages went into a write.
 func perWrite(r result) float64 { return float64(r.server.Messages) / float64(max(1, r.server.Writes)) }
 
@@ -138,11 +169,11 @@ func (p *plan) fanOut(ctx context.Context) error {
 		rows = append(rows, []any{
 			s.Clients, merge, b, g, fmt.Sprintf("%.0f %%", 100*b.median/g.median), thousands(1e6 / g.median),
 			fmt.Sprintf("%.1f", over(gateways, perWrite).median), fmt.Sprintf("%.0f", size.median),
-			over(bares, pass), over(gateways, pass),
+			over(bares, pass), over(gateways, pass), weatherOf(append(bares, gateways...)),
 		})
 	}
 	p.table("Cost of a delivery (server CPU)",
-		"clients\tevents per pass\tbare, us\tgateway, us\tbare/gateway\tgateway, deliveries per CPU-s\tmessages per write\tbytes\tbare pass p99, ms\tgateway pass p99, ms", rows)
+		"clients\tevents per pass\tbare, us\tgateway, us\tbare/gateway\tgateway, deliveries per CPU-s\tmessages per write\tbytes\tbare pass p99, ms\tgateway pass p99, ms\tothers, %", rows)
 	return nil
 }
 
@@ -175,10 +206,11 @@ func (p *plan) saturation(ctx context.Context) error {
 			}),
 			over(rs, func(r result) float64 { return r.clients.Latency.P50.Seconds() * 1000 }),
 			over(rs, func(r result) float64 { return r.clients.Latency.P99.Seconds() * 1000 }),
+			weatherOf(rs),
 		})
 	}
 	p.table("As it comes: each event a time of its own, merged by load alone",
-		"clients\toffered per s\tdelivered, k/s\tus per delivery\tmessages per write\tconflated, %\tlatency p50, ms\tp99, ms", rows)
+		"clients\toffered per s\tdelivered, k/s\tus per delivery\tmessages per write\tconflated, %\tlatency p50, ms\tp99, ms\tothers, %", rows)
 	return nil
 }
 
@@ -209,10 +241,11 @@ func (p *plan) latency(ctx context.Context) error {
 			quantile(func(s spread) time.Duration { return s.P50 }),
 			quantile(func(s spread) time.Duration { return s.P90 }),
 			quantile(func(s spread) time.Duration { return s.P99 }),
+			weatherOf(side.rs),
 		})
 	}
 	p.table(fmt.Sprintf("Latency at half load, %d clients", s.Clients),
-		"server\tevents per s\tserver CPU, %\tclients' CPU, %\tp50, us\tp90, us\tp99, us", rows)
+		"server\tevents per s\tserver CPU, %\tclients' CPU, %\tp50, us\tp90, us\tp99, us\tothers, %", rows)
 	return nil
 }
 
@@ -244,10 +277,11 @@ func (p *plan) filters(ctx context.Context) error {
 		rows = append(rows, []any{
 			s.Clients * s.Filters, s.Clients, fmt.Sprintf("%.0f", s.Rate), f, fmt.Sprintf("%.1f x", f.median/one),
 			over(rs, func(r result) float64 { return r.clients.Latency.P99.Seconds() * 1000 }),
+			weatherOf(rs),
 		})
 	}
 	p.table("Each subscriber its own _eq filter: server CPU per update, which goes to one subscriber",
-		"subscribers\tconnections\tupdates per s\tus per update\tagainst one\tlatency p99, ms", rows)
+		"subscribers\tconnections\tupdates per s\tus per update\tagainst one\tlatency p99, ms\tothers, %", rows)
 	return nil
 }
 

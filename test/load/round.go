@@ -11,6 +11,7 @@ type result struct {
 	server  serverReport
 	clients clientReport
 	idle    perConn
+	others  float64 // percent of the machine that others used meanwhile
 }
 
 // perConn is what an idle subscribed connection holds.
@@ -63,12 +64,14 @@ func round(ctx context.Context, role string, s spec) (result, error) {
 	if _, err := clients.call(call{Do: "begin", Last: warm.Server.Last}); err != nil {
 		return out, err
 	}
+	around := watch()
 	ran, err := srv.call(call{Do: "run", Spec: s})
 	if err != nil {
 		return out, err
 	}
 	ended, err := clients.call(call{Do: "end", Last: ran.Server.Last})
 	out.server, out.clients = ran.Server, ended.Clients
+	out.others = around.others(ran.Server.CPU.total() + ended.Clients.CPU.total())
 	if err == nil && !out.clients.Converged {
 		err = fmt.Errorf("%s, %d clients: not converged: %s", role, s.Clients, out.clients.Why)
 	}
