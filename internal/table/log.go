@@ -179,7 +179,27 @@ func (l *Log) Purge(horizon uint64) (freed []uint32) {
 		l.forgetLife(g)
 	}
 	l.graves = slices.Delete(l.graves, 0, n)
+	l.dropNewest()
 	return freed
+}
+
+// dropNewest drops the replaced entries at the newest sequence number: they
+// would look current again when a freed id is put at the same number, which
+// the building of a subset does.
+func (l *Log) dropNewest() {
+	newest := l.Last()
+	first := len(l.seqs)
+	for first > 0 && l.seqs[first-1] == newest {
+		first--
+	}
+	n := first
+	for _, id := range l.ids[first:] {
+		if l.seq[id] == newest {
+			l.seqs[n], l.ids[n] = newest, id
+			n++
+		}
+	}
+	l.seqs, l.ids = l.seqs[:n], l.ids[:n]
 }
 
 // forgetLife drops the life that ended in g. Graves are purged in order, so it

@@ -267,3 +267,22 @@ func TestReaderStopsBetweenEqualNumbers(t *testing.T) {
 		t.Errorf("told of %v", told)
 	}
 }
+
+// A view that is being built gets members at the number at which another has
+// just left. The id that was freed must not stand in the log twice.
+func TestFreedIDAtTheSameNumber(t *testing.T) {
+	t.Parallel()
+	s := table.NewSubset()
+	s.Put(1, 1)
+	s.Put(2, 2)
+	s.Delete(1, 3, "left")
+	s.Purge(3)
+	s.Put(7, 3)
+	var slots []uint32
+	for _, id := range s.Log().After(0) {
+		slots = append(slots, s.Slot(id))
+	}
+	if !slices.Equal(slots, []uint32{2, 7}) {
+		t.Errorf("slots %v in the log", slots)
+	}
+}
