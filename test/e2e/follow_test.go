@@ -23,12 +23,15 @@ type subscription struct {
 	field     string // root field
 	document  string
 	variables map[string]any
+	gate      <-chan struct{}            // nothing is read before it closes; nil: read at once
+	check     func(count, sum int) error // of the rows and their column n, whenever a time is whole
 }
 
 // follow starts a client.
 func follow(t *testing.T, g *gateway, s subscription) *client {
 	t.Helper()
 	c := &client{rows: newRows(s.field), name: s.document}
+	c.check = s.check
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -46,7 +49,7 @@ func follow(t *testing.T, g *gateway, s subscription) *client {
 
 // once is one connection's life.
 func (c *client) once(ctx context.Context, addr string, s *subscription) {
-	sock, err := open(ctx, addr, nil)
+	sock, err := open(ctx, addr, opening{gate: s.gate})
 	if err != nil {
 		return // the gateway is away
 	}

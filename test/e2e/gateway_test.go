@@ -246,6 +246,22 @@ func (g *gateway) says(path string, code int, want string) {
 	})
 }
 
+// metric returns the sum of all samples of a metric.
+func (g *gateway) metric(name string) (sum float64) {
+	g.t.Helper()
+	_, body := g.get("/metrics")
+	for line := range strings.Lines(body) {
+		if strings.HasPrefix(line, name) {
+			value, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:]), 64)
+			if err != nil {
+				g.t.Fatal(err)
+			}
+			sum += value
+		}
+	}
+	return sum
+}
+
 // state waits until a source has a state and a reason that holds a text.
 func (g *gateway) state(source, state, reason string) {
 	g.t.Helper()

@@ -38,8 +38,12 @@ type frame struct {
 type rows struct {
 	field string // the root field's alias or name
 
+	// check, if there is one, is asked whenever a time is whole.
+	check func(count, sum int) error
+
 	mu       sync.Mutex // guards what follows
 	held     map[string]row
+	sum      int // of column n
 	events   int
 	inserts  int
 	deletes  int
@@ -63,7 +67,7 @@ func (r *rows) reset() {
 }
 
 func (r *rows) resetLocked() {
-	r.held, r.time, r.ended, r.partial = map[string]row{}, 0, false, false
+	r.held, r.sum, r.time, r.ended, r.partial = map[string]row{}, 0, 0, false, false
 	r.resets++
 }
 
@@ -122,6 +126,11 @@ func (r *rows) nextLocked(payload []byte) {
 		r.applyLocked(&f.Changes[i])
 	}
 	r.partial, r.state = !f.Last, f.State
+	if f.Last && r.check != nil {
+		if err := r.check(len(r.held), r.sum); err != nil {
+			r.breakLocked("%s frame at %s: %v", f.Kind, f.Timestamp, err)
+		}
+	}
 	f.Changes = nil
 	r.frames = append(r.frames, f)
 }
@@ -145,6 +154,11 @@ func (r *rows) applyLocked(e *event) {
 		if err != nil || now < r.time {
 			r.breakLocked("time %s after %d", e.Timestamp, r.time)
 		}
+		if now != r.time && len(r.frames) == 0 && r.check != nil && r.time != 0 {
+			if err := r.check(len(r.held), r.sum); err != nil {
+				r.breakLocked("at %d: %v", r.time, err)
+			}
+		}
 		r.time = now
 	}
 	id, given := e.Data["_key"]
@@ -157,6 +171,10 @@ func (r *rows) applyLocked(e *event) {
 		return
 	}
 	old, known := r.held[key]
+	r.sum -= number(old["n"])
+	if e.Operation != "DELETE" {
+		r.sum += number(e.Data["n"])
+	}
 	switch e.Operation {
 	case "INSERT":
 		if known {
@@ -186,6 +204,15 @@ func (r *rows) applyLocked(e *event) {
 	default:
 		r.breakLocked("operation %q", e.Operation)
 	}
+}
+
+// number is the value of a whole number, however it is written; 0 for others.
+func number(v any) int {
+	n, err := strconv.Atoi(text(v))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // text is a value as both sides of a comparison write it.
@@ -272,4 +299,21 @@ func differ(got, want []string) error {
 		}
 	}
 	return fmt.Errorf("%d rows instead of %d:\n%.2000s", len(got), len(want), strings.Join(out, "\n"))
+}
+
+// value is one cell of one row.
+func (r *rows) value(key, column string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return text(r.held[key][column])
+}
+
+// contains reports whether s holds all parts.
+func contains(s string, parts ...string) bool {
+	return !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(s, p) })
+}
+
+func sorted(lines []string) []string {
+	slices.Sort(lines)
+	return lines
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/gorilla/websocket"
 )
@@ -33,10 +35,21 @@ type socket struct {
 
 var errNotAcknowledged = errors.New("no connection_ack")
 
+// opening are the ways to open a socket.
+type opening struct {
+	header http.Header
+	// With a gate nothing is read behind the acknowledgment before it closes,
+	// and the kernel buffers little.
+	gate <-chan struct{}
+}
+
 // open connects, and returns once the server has acknowledged.
-func open(ctx context.Context, addr string, header http.Header) (*socket, error) {
+func open(ctx context.Context, addr string, o opening) (*socket, error) {
 	dialer := websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}
-	conn, res, err := dialer.DialContext(ctx, "ws://"+addr+"/graphql", header)
+	if o.gate != nil {
+		dialer.NetDialContext = dialNarrow
+	}
+	conn, res, err := dialer.DialContext(ctx, "ws://"+addr+"/graphql", o.header)
 	if err != nil {
 		if res != nil {
 			return nil, fmt.Errorf("%w: %s", err, res.Status)
@@ -54,12 +67,27 @@ func open(ctx context.Context, addr string, header http.Header) (*socket, error)
 	if err := conn.ReadJSON(&first); err != nil || first.Type != "connection_ack" {
 		return nil, errors.Join(errNotAcknowledged, err, conn.Close())
 	}
-	go s.read()
+	go s.read(o.gate)
 	return s, nil
 }
 
-func (s *socket) read() {
+// dialNarrow connects with a small receive buffer, set before the handshake.
+func dialNarrow(ctx context.Context, network, addr string) (net.Conn, error) {
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var inner error
+		err := c.Control(func(fd uintptr) {
+			inner = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+		})
+		return errors.Join(err, inner)
+	}}
+	return dialer.DialContext(ctx, network, addr)
+}
+
+func (s *socket) read(gate <-chan struct{}) {
 	defer close(s.done)
+	if gate != nil {
+		<-gate
+	}
 	for {
 		var m message
 		if err := s.conn.ReadJSON(&m); err != nil {

@@ -54,10 +54,11 @@ type database struct {
 
 func reach(t *testing.T, url string) *database {
 	t.Helper()
-	conn, err := pgconn.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var conn *pgconn.PgConn
+	eventually(t, "reach the database", func() (err error) {
+		conn, err = pgconn.Connect(t.Context(), url)
+		return err
+	})
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) }) // the server may be gone
 	return &database{t, conn}
 }
