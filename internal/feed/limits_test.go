@@ -58,8 +58,7 @@ func TestSlowReadersCostNothing(t *testing.T) { //nolint:paralleltest // it meas
 		c := newFollower(fmt.Sprint("slow ", i), filter.All(), i%2 == 0)
 		c.open(f)
 		if i%5 != 0 { // those stay in the middle of their snapshot
-			for more := true; more; more, _ = c.pull(f, 1<<20) {
-			}
+			c.drain(t, f)
 		}
 		slow = append(slow, c)
 	}
@@ -310,7 +309,7 @@ func TestStoppedReadersHoldNoChunks(t *testing.T) { //nolint:paralleltest // it 
 		t.Helper()
 		changes := numbered(0, 100, n)
 		for i := range changes {
-			text := fmt.Sprint(n) + strings.Repeat("x", 2500)
+			text := strconv.Itoa(n) + strings.Repeat("x", 2500)
 			changes[i].New = relation.Texts(strconv.Itoa(i), text, "1")
 		}
 		if err := f.Apply([]relation.Batch{{Time: uint64(20 + n), Changes: changes}}, relation.Frontier{}); err != nil {
@@ -330,8 +329,7 @@ func TestStoppedReadersHoldNoChunks(t *testing.T) { //nolint:paralleltest // it 
 	for i := range all {
 		round(1 + i)
 		for _, c := range all[i:] { // reader i stops here
-			for more := true; more; more, _ = c.pull(f, 1<<20) {
-			}
+			c.drain(t, f)
 			c.rows = state{}
 		}
 	}

@@ -3,6 +3,7 @@ package feed_test
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +78,8 @@ func TestStateOfReadersThatAreBehind(t *testing.T) {
 		check("what the ring has", describe(r.take()), "LIVE STALE; LIVE LIVE")
 
 		for i := range uint64(4) {
-			apply(t, f, 20+i, put("1", fmt.Sprint(i)), put("2", fmt.Sprint(i)), put("3", fmt.Sprint(i)))
+			text := strconv.FormatUint(i, 10)
+			apply(t, f, 20+i, put("1", text), put("2", text), put("3", text))
 		}
 		check("catching up", one(), "LIVE LIVE more UPDATE1")
 		f.SetState(feed.Failed, "gone")
@@ -227,12 +229,7 @@ func TestJoinInTheMiddle(t *testing.T) {
 		}
 		synctest.Wait()
 		for _, c := range all {
-			for more := true; more; {
-				var err error
-				if more, err = c.pull(w.feed, 1<<20); err != nil {
-					t.Fatal(err)
-				}
-			}
+			c.drain(t, w.feed)
 			if want := c.want(w.rows); !maps.Equal(c.rows, want) {
 				t.Errorf("%s holds %d rows, want %d", c.name, len(c.rows), len(want))
 			}

@@ -133,6 +133,17 @@ func (c *follower) pull(f *feed.Feed, limit int) (more bool, err error) {
 	return more, err
 }
 
+// drain pulls until there is nothing more.
+func (c *follower) drain(t *testing.T, f *feed.Feed) {
+	t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = c.pull(f, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (c *follower) take(f frame) error {
 	c.events += len(f.Events)
 	if c.enc.frames {
@@ -317,6 +328,7 @@ func (w *world) consistent(c *follower) func(frame) error {
 // reader pulls with random limits, and now and then opens again with another
 // filter, until the world stops; then it must converge.
 func (w *world) read(t *testing.T, i int, stop <-chan struct{}) error {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(uint64(i), 3))
 	c := newFollower(fmt.Sprint("reader ", i), filter.All(), i%2 == 0)
 	again := func() {
