@@ -237,3 +237,24 @@ func TestJoinInTheMiddle(t *testing.T) {
 		}
 	})
 }
+
+// A frame reader that still waits, for the source or for its view to be built,
+// gets proofs of life while changes flow that it is not told of.
+func TestProofOfLifeWhileWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := feed.New(schema(), feed.Config{})
+		defer f.Close()
+		begin(t, f, "1")
+		f.SetState(feed.Starting, "")
+		r := subscribe(t, f, feed.Options{Encoder: encoder{frames: true}})
+		r.take()
+		for i := range uint64(6) {
+			time.Sleep(time.Second)
+			apply(t, f, 20+i, put("1", time.Now().String()))
+		}
+		synctest.Wait()
+		if got := describe(r.take()); got != "SNAPSHOT STARTING more" {
+			t.Errorf("got %q", got)
+		}
+	})
+}

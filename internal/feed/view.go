@@ -215,7 +215,9 @@ func (v *view) link(ch *chunk) {
 	}
 	v.tail = ch
 	v.trim()
-	v.beaten = time.Now()
+	if v.f.ready && v.ready.Load() { // otherwise all wait, and read no chunks
+		v.beaten = time.Now()
+	}
 }
 
 // trim drops the oldest chunks that do not fit. It holds f.mu.
