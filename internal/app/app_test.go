@@ -181,8 +181,12 @@ func TestSourceJoinsTheSchemaWhenItsRelationIsSeen(t *testing.T) {
 	if got := g.query(`{ late { id } }`); !strings.Contains(got, "Cannot query field") {
 		t.Errorf("before: %s", got)
 	}
-	sim.CreateTable("late", mzsim.Columns("id integer not null", "name text"), mzsim.ObjectOptions{})
-	sim.Write(new(mzsim.Tx).Insert("late", 1, "first"))
+	if err := sim.CreateTable("late", mzsim.Columns("id integer not null", "name text"), mzsim.ObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sim.Write(new(mzsim.Tx).Insert("late", 1, "first")); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, `{"data":{"late":[{"id":1,"name":"first"}]}}`, func() string { return g.query(`{ late { id name } }`) })
 	eventually(t, `"backend":"materialize"`, func() string { return g.query(`{ sources { backend } }`) })
 }

@@ -36,7 +36,7 @@ func (d *Demo) start(ctx context.Context, o *Options) (*world, error) {
 		rate = -1 // the world's word for standing still
 	}
 	w := &world{sim: mzsim.New(mzsim.Options{
-		TickInterval: demoTick, Seed: uint64(time.Now().UnixNano()), //nolint:gosec // any number will do
+		TickInterval: demoTick, Seed: uint64(time.Now().UnixNano()),
 		World: &mzsim.WorldOptions{Rows: d.Rows, Rate: rate, Retain: time.Minute},
 	})}
 	o.Config.Database.Engine = "materialize"

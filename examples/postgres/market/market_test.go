@@ -102,7 +102,7 @@ func TestConcurrentWriters(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			defer c.Close(context.WithoutCancel(t.Context())) //nolint:errcheck // nothing left to say
+			defer c.Close(context.WithoutCancel(t.Context()))
 			for len(mine) > 0 {
 				n := min(len(mine), 25)
 				var tr []market.Trade
