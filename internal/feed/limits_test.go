@@ -434,3 +434,46 @@ func TestFramesAreBounded(t *testing.T) {
 		t.Errorf("%d frames", len(c.seen))
 	}
 }
+
+// Comparing a snapshot that brings nothing new keeps no reader waiting.
+func TestReadersDoNotWaitForASnapshot(t *testing.T) { //nolint:paralleltest // it measures time
+	f := feed.New(schema(), feed.Config{})
+	defer f.Close()
+	changes := numbered(0, 200_000, 0)
+	commit(t, f, changes)
+	var took, longest time.Duration
+	for range 5 { // the machine may be busy
+		rows := make([]relation.Row, len(changes))
+		for i := range rows {
+			rows[i] = changes[i].New
+		}
+		_ = f.Load(rows)
+		done := make(chan struct{})
+		var wg sync.WaitGroup
+		longest = 0
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				began := time.Now()
+				f.Status()
+				longest = max(longest, time.Since(began))
+				runtime.Gosched()
+			}
+		})
+		began := time.Now()
+		if err := f.Commit(relation.Frontier{Time: 20}); err != nil {
+			t.Fatal(err)
+		}
+		took = time.Since(began)
+		close(done)
+		wg.Wait()
+		if longest < took/2 {
+			return
+		}
+	}
+	t.Errorf("a reader waited %v for a snapshot that took %v", longest, took)
+}

@@ -129,21 +129,64 @@ func (t *Table) Advance(f relation.Frontier) {
 // differs. A key that occurs twice in rows gives a *ClaimError and changes
 // nothing. The touches are valid until the next call.
 func (t *Table) Replace(rows []relation.Row, f relation.Frontier) ([]Touch, error) {
-	t.forget()
-	seen := make([]uint64, (len(t.rows)+len(rows))/64+1)
+	d, err := t.Compare(rows)
+	if err != nil {
+		return nil, err
+	}
+	return t.Settle(d, f)
+}
+
+// Difference is what makes the table's content another: rows that are new or
+// changed, and slots whose rows are gone.
+type Difference struct {
+	rows []relation.Row
+	gone []uint32
+}
+
+// Compare is the longer half of Replace, which only reads: others may read at
+// the same time. A key that occurs twice gives a *ClaimError here or in Settle.
+func (t *Table) Compare(rows []relation.Row) (*Difference, error) {
+	d := &Difference{}
+	seen := make([]uint64, len(t.rows)/64+1)
 	for _, r := range rows {
-		slot := t.slot(r)
+		slot, ok := t.find(r, t.schema.HashKey(r))
+		if !ok {
+			d.rows = append(d.rows, r)
+			continue
+		}
 		if seen[slot/64]&(1<<(slot%64)) != 0 {
-			t.unstage()
-			return nil, t.claim(r, "it occurs twice in the snapshot")
+			return nil, t.claim(r, twice)
 		}
 		seen[slot/64] |= 1 << (slot % 64)
+		if t.rows[slot] != r || !t.log.IsAlive(slot) {
+			d.rows = append(d.rows, r)
+		}
+	}
+	for i := range t.rows {
+		slot := uint32(i) //nolint:gosec // slots are uint32
+		if seen[slot/64]&(1<<(slot%64)) == 0 && t.log.IsAlive(slot) {
+			d.gone = append(d.gone, slot)
+		}
+	}
+	return d, nil
+}
+
+const twice = "it occurs twice in the snapshot"
+
+// Settle applies a difference from the table as it is. The touches are valid
+// until the next call.
+func (t *Table) Settle(d *Difference, f relation.Frontier) ([]Touch, error) {
+	t.forget()
+	for _, r := range d.rows {
+		slot := t.slot(r)
+		if t.mark[slot] != 0 {
+			t.unstage()
+			return nil, t.claim(r, twice)
+		}
 		t.touch(slot).New = r
 	}
-	for slot := range t.rows {
-		if seen[slot/64]&(1<<(slot%64)) == 0 && t.log.IsAlive(uint32(slot)) {
-			t.touch(uint32(slot)).New = ""
-		}
+	for _, slot := range d.gone {
+		t.touch(slot).New = ""
 	}
 	return t.commit(f), nil
 }
