@@ -79,7 +79,7 @@ func (p *plan) gateway(ctx context.Context, s spec) (result, error) {
 // round runs a round, again and again if the machine is not calm enough; the
 // calmest counts.
 func (p *plan) round(ctx context.Context, role string, s spec) (result, error) {
-	const attempts, patience = 6, 20 * time.Second
+	const attempts, patience = 4, 10 * time.Second
 	if p.calm == 0 {
 		return round(ctx, role, s)
 	}
@@ -146,6 +146,10 @@ func perWrite(r result) float64 { return float64(r.server.Messages) / float64(ma
 
 func (p *plan) fanOut(ctx context.Context) error {
 	rows := make([][]any, 0, 5)
+	defer func() { // what there is, also when a round fails
+		p.table("Cost of a delivery (server CPU)",
+			"clients\tevents per pass\tbare, us\tgateway, us\tbare/gateway\tgateway, deliveries per CPU-s\tmessages per write\tbytes\tbare pass p99, ms\tgateway pass p99, ms\tothers, %", rows)
+	}()
 	for _, s := range []spec{
 		{Clients: 100, Merge: 1, Rate: 1000},
 		{Clients: 1000, Merge: 1, Rate: 100},
@@ -172,8 +176,6 @@ func (p *plan) fanOut(ctx context.Context) error {
 			over(bares, pass), over(gateways, pass), weatherOf(append(bares, gateways...)),
 		})
 	}
-	p.table("Cost of a delivery (server CPU)",
-		"clients\tevents per pass\tbare, us\tgateway, us\tbare/gateway\tgateway, deliveries per CPU-s\tmessages per write\tbytes\tbare pass p99, ms\tgateway pass p99, ms\tothers, %", rows)
 	return nil
 }
 
@@ -182,6 +184,10 @@ func thousands(v float64) string { return fmt.Sprintf("%.0fk", math.Round(v/1000
 // saturation offers more than can be sent one by one.
 func (p *plan) saturation(ctx context.Context) error {
 	rows := make([][]any, 0, 2)
+	defer func() { // what there is, also when a round fails
+		p.table("As it comes: each event a time of its own, merged by load alone",
+			"clients\toffered per s\tdelivered, k/s\tus per delivery\tmessages per write\tconflated, %\tlatency p50, ms\tp99, ms\tothers, %", rows)
+	}()
 	for _, s := range []spec{
 		{Clients: 100, Merge: 1, Rate: 10_000},
 		{Clients: 1000, Merge: 1, Rate: 1000},
@@ -209,8 +215,6 @@ func (p *plan) saturation(ctx context.Context) error {
 			weatherOf(rs),
 		})
 	}
-	p.table("As it comes: each event a time of its own, merged by load alone",
-		"clients\toffered per s\tdelivered, k/s\tus per delivery\tmessages per write\tconflated, %\tlatency p50, ms\tp99, ms\tothers, %", rows)
 	return nil
 }
 
@@ -252,6 +256,10 @@ func (p *plan) latency(ctx context.Context) error {
 // filters gives every subscriber a filter of its own; each event goes to one.
 func (p *plan) filters(ctx context.Context) error {
 	var rows [][]any
+	defer func() { // what there is, also when a round fails
+		p.table("Each subscriber its own _eq filter: server CPU per update, which goes to one subscriber",
+			"subscribers\tconnections\tupdates per s\tus per update\tagainst one\tlatency p99, ms\tothers, %", rows)
+	}()
 	one := 0.0
 	for _, s := range []spec{
 		{Clients: 1, Filters: 1, Rate: 1000},
@@ -280,8 +288,6 @@ func (p *plan) filters(ctx context.Context) error {
 			weatherOf(rs),
 		})
 	}
-	p.table("Each subscriber its own _eq filter: server CPU per update, which goes to one subscriber",
-		"subscribers\tconnections\tupdates per s\tus per update\tagainst one\tlatency p99, ms\tothers, %", rows)
 	return nil
 }
 
