@@ -163,7 +163,7 @@ func (t *Table) Compare(rows []relation.Row) (*Difference, error) {
 		}
 	}
 	for i := range t.rows {
-		slot := uint32(i) //nolint:gosec // slots are uint32
+		slot := uint32(i)
 		if seen[slot/64]&(1<<(slot%64)) == 0 && t.log.IsAlive(slot) {
 			d.gone = append(d.gone, slot)
 		}
