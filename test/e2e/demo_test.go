@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -199,7 +201,67 @@ func answered(t *testing.T, body, field string, columns []string) []string {
 	}
 	r := newRows(field)
 	for i, one := range answer.Data[field] {
-		r.held[fmt.Sprint(i)] = one
+		r.held[strconv.Itoa(i)] = one
 	}
 	return r.lines(columns)
+}
+
+// Behind complete nothing comes for an id, which can be used anew; the
+// connection's other operations go on.
+func TestUnsubscribe(t *testing.T) {
+	t.Parallel()
+	g := demo(t, "--rows", "30", "--rate", "300")
+	g.ready()
+	s, err := open(t.Context(), g.address(), opening{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	stays := newRows("livePnL")
+	if _, err := s.subscribe(livePnL(`{}`).document, nil, stays.take); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		leaves := newRows("livePnLChanges")
+		id, err := s.subscribe(livePnLChanges(`{}`).document, nil, leaves.take)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "a snapshot", func() error {
+			if held, _ := leaves.counts(); held == 30 {
+				return nil
+			}
+			return errors.Join(errors.New("no snapshot"), leaves.kept())
+		})
+		if err := s.complete(id); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.complete("no such id"); err != nil {
+			t.Fatal(err)
+		}
+		// An answer to a later question proves that the server knows.
+		answered := make(chan struct{})
+		if _, err := s.subscribe(`{ sources { name } }`, nil, func(m message) {
+			if m.Type == "complete" {
+				close(answered)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		<-answered
+		_, before := leaves.counts()
+		_, seen := stays.counts()
+		eventually(t, "the other subscription goes on", func() error {
+			if _, now := stays.counts(); now > seen+20 {
+				return nil
+			}
+			return errors.Join(errors.New("it does not"), stays.kept())
+		})
+		if _, after := leaves.counts(); after != before {
+			t.Fatalf("%d events behind complete", after-before)
+		}
+	}
+	if got := g.query(`{ sources { subscribers } }`); got != `{"data":{"sources":[{"subscribers":1}]}}` {
+		t.Errorf("subscribers: %s", got)
+	}
 }

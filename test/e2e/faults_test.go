@@ -51,7 +51,7 @@ func newSheet(t *testing.T, env ...string) *sheet {
 	sim, setting := stand(t, mzsim.Options{Seed: 5})
 	s := &sheet{
 		t: t, sim: sim, url: strings.TrimPrefix(setting, "DATABASE_URL="),
-		random: rand.New(rand.NewPCG(1, 2)), held: map[int][]any{}, //nolint:gosec // tests want to be repeatable
+		random: rand.New(rand.NewPCG(1, 2)), held: map[int][]any{},
 	}
 	s.create()
 	s.write(40)
@@ -239,8 +239,8 @@ func (s *sheet) saw(state string) {
 	for i := 1; i < len(s.clients); i += 2 {
 		c := s.clients[i]
 		eventually(s.t, "frames say "+state, func() error {
-			c.rows.mu.Lock()
-			defer c.rows.mu.Unlock()
+			c.mu.Lock()
+			defer c.mu.Unlock()
 			if c.state == state {
 				return nil
 			}

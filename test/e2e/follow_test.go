@@ -13,9 +13,6 @@ import (
 type client struct {
 	*rows
 	name string
-
-	mu     sync.Mutex // guards socket
-	socket *socket
 }
 
 // subscription is a subscription's document.
@@ -54,24 +51,12 @@ func (c *client) once(ctx context.Context, addr string, s *subscription) {
 		return // the gateway is away
 	}
 	c.reset()
-	c.mu.Lock()
-	c.socket = sock
-	c.mu.Unlock()
 	stop := context.AfterFunc(ctx, sock.close)
 	defer stop()
 	if _, err := sock.subscribe(s.document, s.variables, c.take); err != nil {
 		sock.close()
 	}
 	<-sock.done
-}
-
-// drop cuts the client's connection.
-func (c *client) drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.socket != nil {
-		_ = c.socket.conn.NetConn().Close() // it may be closed already
-	}
 }
 
 // holds waits until the client's rows are these lines.
@@ -88,8 +73,8 @@ func (c *client) has(t *testing.T, n int) {
 		if held == n {
 			return nil
 		}
-		c.rows.mu.Lock()
-		defer c.rows.mu.Unlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		return fmt.Errorf("%d rows instead of %d after %d events; %v %v", held, n, events, c.broken, c.failures)
 	})
 }

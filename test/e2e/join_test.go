@@ -58,7 +58,7 @@ func joinThrough(t *testing.T, setting string, transfer func(ctx context.Context
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for n := range 4 {
-		random := rand.New(rand.NewPCG(uint64(n), 3)) //nolint:gosec // tests want to be repeatable
+		random := rand.New(rand.NewPCG(uint64(n), 3))
 		wg.Go(func() { transfer(ctx, random) })
 	}
 	g := serve(t, accountsSchema, setting)
@@ -69,7 +69,7 @@ func joinThrough(t *testing.T, setting string, transfer func(ctx context.Context
 			late++
 		}
 		clients = append(clients, follow(t, g, accountsChanges()))
-		rest(t.Context(), time.Duration(10+rand.IntN(30))*time.Millisecond) //nolint:gosec // any moment will do
+		rest(t.Context(), time.Duration(10+rand.IntN(30))*time.Millisecond)
 	}
 	rest(t.Context(), 300*time.Millisecond)
 	stop()

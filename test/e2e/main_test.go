@@ -43,13 +43,13 @@ func fail(err error) int {
 }
 
 // eventually repeats check until it returns nil.
-func eventually(t testing.TB, what string, check func() error) {
-	t.Helper()
-	within(t, 40*time.Second, what, check)
+func eventually(tb testing.TB, what string, check func() error) {
+	tb.Helper()
+	within(tb, 40*time.Second, what, check)
 }
 
-func within(t testing.TB, limit time.Duration, what string, check func() error) {
-	t.Helper()
+func within(tb testing.TB, limit time.Duration, what string, check func() error) {
+	tb.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	pause := time.NewTicker(20 * time.Millisecond)
@@ -61,9 +61,9 @@ func within(t testing.TB, limit time.Duration, what string, check func() error) 
 		}
 		select {
 		case <-deadline.C:
-			t.Fatalf("%s: not within %v: %v", what, limit, err)
-		case <-t.Context().Done():
-			t.Fatalf("%s: %v", what, err)
+			tb.Fatalf("%s: not within %v: %v", what, limit, err)
+		case <-tb.Context().Done():
+			tb.Fatalf("%s: %v", what, err)
 		case <-pause.C:
 		}
 	}

@@ -97,7 +97,7 @@ func TestPorts(t *testing.T) {
 	g := demo(t, "--rows", "5")
 	g.ready()
 	port := g.address()[strings.LastIndexByte(g.address(), ':')+1:]
-	code, _, stderr := command(t, "", nil, "demo", "--port", port)
+	code, stderr := command(t, "", nil, "demo", "--port", port)
 	if code != 1 || !contains(stderr, "port "+port+" is in use", "GRAPHQL_PORT") {
 		t.Errorf("%d %s", code, stderr)
 	}

@@ -1,9 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,17 +17,9 @@ import (
 func TestClientThatStopsReading(t *testing.T) {
 	t.Parallel()
 	const count, stuck = 2000, 12
-	sim, setting := stand(t, mzsim.Options{})
-	must[any](t)(nil, sim.CreateView("sheet", mzsim.Columns("id integer not null", "n bigint", "name text"), mzsim.ObjectOptions{}))
-	held, fill := make([]int, count), new(mzsim.Tx)
-	filler := strings.Repeat("x", 300)
-	for id := range held {
-		fill.Insert("sheet", id, 0, filler)
-	}
-	must[uint64](t)(sim.Write(fill))
-	g := serve(t, sheetSchema, setting)
+	p := newPages(t, count)
+	g := serve(t, sheetSchema, p.setting)
 	g.ready()
-	db := reach(t, strings.TrimPrefix(setting, "DATABASE_URL="))
 
 	gate := make(chan struct{})
 	open := sync.OnceFunc(func() { close(gate) })
@@ -46,27 +38,11 @@ func TestClientThatStopsReading(t *testing.T) {
 		c.has(t, count)
 	}
 
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // tests want to be repeatable
-	write := func(ctx context.Context, d time.Duration) {
-		for end := time.Now().Add(d); time.Now().Before(end); rest(ctx, 10*time.Millisecond) {
-			tx := new(mzsim.Tx)
-			for range 100 {
-				id := random.IntN(count)
-				tx.Delete("sheet", id, held[id], filler).Insert("sheet", id, held[id]+1, filler)
-				held[id]++
-			}
-			must[uint64](t)(sim.Write(tx))
-		}
-	}
-	write(t.Context(), time.Second) // everything is warm, and every stuck socket full
+	p.write(time.Second) // everything is warm, and every stuck socket full
 	before, sent := g.rss(), g.metric("tycostream_source_changes_total")
 	for range 4 {
-		write(t.Context(), time.Second)
-		tx := new(mzsim.Tx).Delete("sheet", 0, held[0], filler).Insert("sheet", 0, held[0]+1, filler)
-		held[0]++
-		must[uint64](t)(sim.Write(tx))
-		marked := time.Now()
-		want := fmt.Sprint(held[0])
+		p.write(time.Second)
+		want, marked := p.mark(), time.Now()
 		within(t, 2*time.Second, "a change reaches those who read", func() error {
 			for _, c := range fast {
 				if got := c.value("0", "n"); got != want {
@@ -84,7 +60,7 @@ func TestClientThatStopsReading(t *testing.T) {
 	}
 
 	open()
-	want := db.lines("SELECT id, n, name FROM sheet")
+	want := reach(t, strings.TrimPrefix(p.setting, "DATABASE_URL=")).lines("SELECT id, n, name FROM sheet")
 	for _, c := range append(slow, fast...) {
 		c.holds(t, sheetColumns, func() []string { return want })
 		if err := c.kept(); err != nil {
@@ -98,4 +74,53 @@ func TestClientThatStopsReading(t *testing.T) {
 	if _, got := slow[0].counts(); got*2 > most {
 		t.Errorf("a client that did not read got %d events, one that did %d: it was not behind", got, most)
 	}
+}
+
+// pages is a table of rows with a long text.
+type pages struct {
+	t       *testing.T
+	sim     *mzsim.Sim
+	setting string
+	random  *rand.Rand
+	held    []int // n by id
+	filler  string
+}
+
+func newPages(t *testing.T, count int) *pages {
+	t.Helper()
+	p := &pages{t: t, random: rand.New(rand.NewPCG(3, 4)), held: make([]int, count), filler: strings.Repeat("x", 300)}
+	p.sim, p.setting = stand(t, mzsim.Options{})
+	must[any](t)(nil, p.sim.CreateView("sheet", mzsim.Columns("id integer not null", "n bigint", "name text"), mzsim.ObjectOptions{}))
+	fill := new(mzsim.Tx)
+	for id := range p.held {
+		fill.Insert("sheet", id, 0, p.filler)
+	}
+	must[uint64](t)(p.sim.Write(fill))
+	return p
+}
+
+func (p *pages) change(tx *mzsim.Tx, id int) {
+	tx.Delete("sheet", id, p.held[id], p.filler).Insert("sheet", id, p.held[id]+1, p.filler)
+	p.held[id]++
+}
+
+// write changes rows for a while.
+func (p *pages) write(d time.Duration) {
+	p.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); rest(p.t.Context(), 10*time.Millisecond) {
+		tx := new(mzsim.Tx)
+		for range 100 {
+			p.change(tx, p.random.IntN(len(p.held)))
+		}
+		must[uint64](p.t)(p.sim.Write(tx))
+	}
+}
+
+// mark changes row 0 and returns its new n.
+func (p *pages) mark() string {
+	p.t.Helper()
+	tx := new(mzsim.Tx)
+	p.change(tx, 0)
+	must[uint64](p.t)(p.sim.Write(tx))
+	return strconv.Itoa(p.held[0])
 }
