@@ -69,7 +69,8 @@ func (s *sources) open(def *source.Definition, schema *relation.Schema) entry {
 	return entry{
 		def: def, schema: schema, anomalies: codec.NewAnomalies(schema),
 		feed: feed.New(schema, feed.Config{
-			RingBytes: c.RingBytes, RingChunks: c.RingChunks, Heartbeat: c.Heartbeat, QueryWait: c.QueryWait,
+			RingBytes: c.RingBytes, RingTotal: c.RingTotal, RingChunks: c.RingChunks,
+			Heartbeat: c.Heartbeat, QueryWait: c.QueryWait,
 		}),
 	}
 }

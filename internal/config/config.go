@@ -18,6 +18,7 @@ type Config struct {
 	Heartbeat         time.Duration `koanf:"heartbeat"`
 	Linger            time.Duration `koanf:"linger"`
 	RingBytes         int           `koanf:"ring_bytes"`
+	RingTotal         int           `koanf:"ring_total"`
 	RingChunks        int           `koanf:"ring_chunks"`
 	SlowClientTimeout time.Duration `koanf:"slow_client_timeout"`
 	ShutdownGrace     time.Duration `koanf:"shutdown_grace"`

@@ -150,6 +150,10 @@ func topLevel() []Setting {
 			Help: "Encoded changes kept for each view, so that clients that keep up get every one.",
 		},
 		{
+			Key: "ring_total", Kind: Size, Default: "256MiB", Min: 1 << 20, Max: 1 << 40,
+			Help: "ring_bytes of all views of a source together, but for 32 KiB each.",
+		},
+		{
 			Key: "ring_chunks", Kind: Integer, Default: "1024", Min: 2, Max: 1 << 20,
 			Help: "Upstream times kept for each view; the smaller of both bounds counts.",
 		},
