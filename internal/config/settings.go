@@ -150,7 +150,7 @@ func topLevel() []Setting {
 			Help: "Encoded changes kept for each view, so that clients that keep up get every one.",
 		},
 		{
-			Key: "ring_total", Kind: Size, Default: "256MiB", Min: 1 << 20, Max: 1 << 40,
+			Key: "ring_total", Kind: Size, Default: "256MiB", Min: 64 << 10, Max: 1 << 40,
 			Help: "ring_bytes of all views of a source together, but for 32 KiB each.",
 		},
 		{
