@@ -64,7 +64,7 @@ func joinThrough(t *testing.T, setting string, transfer func(ctx context.Context
 	g := serve(t, accountsSchema, setting)
 	clients := []*client{follow(t, g, accountsRows()), follow(t, g, accountsChanges())}
 	late := 0 // clients that join when rows move
-	for late < 6 && len(clients) < 60 {
+	for late < 6 && len(clients) < 40 {
 		if held, _ := clients[1].counts(); held == accounts {
 			late++
 		}
@@ -100,7 +100,7 @@ func TestJoinPostgres(t *testing.T) {
 			// A batch is one transaction; the lower row is locked first.
 			_ = conn.Exec(ctx, fmt.Sprintf(`SELECT FROM accounts WHERE id IN (%d, %d) ORDER BY id FOR UPDATE;
 				UPDATE accounts SET n = n - 7 WHERE id = %[1]d; UPDATE accounts SET n = n + 7 WHERE id = %[2]d;`, a, b)).Close()
-			rest(ctx, time.Millisecond)
+			rest(ctx, 2*time.Millisecond)
 		}
 	}
 	joinThrough(t, "DATABASE_URL="+db.URL(), transfer, func() []string { return reach(t, db.URL()).lines("SELECT id, n FROM accounts") })
@@ -122,7 +122,7 @@ func TestJoinMaterialize(t *testing.T) {
 		for ctx.Err() == nil {
 			mu.Lock()
 			tx, touched := new(mzsim.Tx), map[int]int{}
-			for range 1 + r.IntN(100) {
+			for range 1 + r.IntN(20) {
 				touched[1+r.IntN(moving)] += 7
 				touched[1+r.IntN(moving)] -= 7
 			}
@@ -135,11 +135,10 @@ func TestJoinMaterialize(t *testing.T) {
 			if err != nil {
 				return
 			}
-			rest(ctx, 5*time.Millisecond)
+			rest(ctx, 10*time.Millisecond)
 		}
 	}
-	var once sync.Once
-	time.AfterFunc(time.Second, func() { once.Do(func() { _ = sim.Hydrate("accounts") }) })
+	time.AfterFunc(300*time.Millisecond, func() { _ = sim.Hydrate("accounts") }) // the clients tell if not
 	joinThrough(t, setting, transfer, func() []string {
 		lines := make([]string, 0, accounts)
 		rows, err := sim.Rows("accounts")

@@ -76,11 +76,11 @@ type book struct {
 	clients []*client
 }
 
-func newBook(t *testing.T, db *testpg.Database, setting string) *book {
+func newBook(t *testing.T, db *testpg.Database, env ...string) *book {
 	t.Helper()
 	b := &book{t: t, db: db}
 	db.Exec(t, thingsTable)
-	b.g = serve(t, thingsSchema, setting)
+	b.g = serve(t, thingsSchema, env...)
 	b.g.ready()
 	columns := strings.Join(thingsColumns, " ")
 	for i, f := range thingsFilters {
@@ -230,7 +230,7 @@ func TestPostgres(t *testing.T) {
 	server := testpg.Start(t, testpg.Options{})
 	db := server.NewDatabase(t)
 	proxy := testpg.NewProxy(t, server.Addr())
-	b := newBook(t, db, "DATABASE_URL="+db.URLVia(proxy))
+	b := newBook(t, db, "DATABASE_URL="+db.URLVia(proxy), "TYCOSTREAM_RETRY_MAX=100ms")
 
 	stop := b.write(5)
 	rest(t.Context(), 1500*time.Millisecond)
