@@ -140,17 +140,24 @@ func (h *Handler) accept(c connection, kind Kind) error {
 	return nil
 }
 
-// full says beforehand whether accept would refuse.
+// full says beforehand whether accept would refuse for want of room.
 func (h *Handler) full() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.draining:
-		return errDraining
-	case len(h.conns) >= h.opts.Connections:
+	if len(h.conns) >= h.opts.Connections {
 		return errBusy
 	}
 	return nil
+}
+
+// closeCode is the close code for what accept says. A draining gateway takes the
+// handshake and closes behind it, because the reference client comes back after
+// a close code, and gives up when a handshake is refused.
+func closeCode(err error) int {
+	if errors.Is(err, errDraining) {
+		return codeRestart
+	}
+	return codeTryLater
 }
 
 func (h *Handler) release(c connection, kind Kind, code int) {

@@ -52,7 +52,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	s := &session{peer: newPeer(h, nc, kind), exec: h.opts.Executor(), header: credentials(r.Header)}
 	if err := h.accept(s, kind); err != nil {
-		s.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), s.conn.Abort)
+		s.conn.Finish(wsframe.AppendClose(nil, closeCode(err), err.Error()), s.conn.Abort)
 		return
 	}
 	if protocol == "" && kind == KindWS {
