@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/tycostream/tycostream/internal/app" // go test must not take an old result when the gateway has changed
 	"github.com/tycostream/tycostream/internal/testpg"
 )
 
@@ -27,9 +28,20 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "tycostream")
+	// For the same reason the files of the command are looked at.
+	files, err := filepath.Glob("../../cmd/tycostream/*.go")
+	if err != nil {
+		return fail(err)
+	}
+	for _, f := range append(files, "../../schema.yaml") {
+		if _, err := os.Stat(f); err != nil {
+			return fail(err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "../../cmd/tycostream")
+	build.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")) // asked for, it counts for old results, too
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return fail(fmt.Errorf("build the gateway: %w", err))

@@ -164,7 +164,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// SIGTERM: readiness fails, every socket is closed with 1012 within the grace
+// SIGTERM: readiness fails, every socket is closed with 1012, new ones too, within the grace
 // period, and the process ends with 0.
 func TestGracefulEnd(t *testing.T) {
 	t.Parallel()
@@ -189,6 +189,9 @@ func TestGracefulEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.says("/readyz", http.StatusServiceUnavailable, "draining")
+	if _, err := open(t.Context(), g.address(), opening{}); err == nil || !strings.Contains(err.Error(), "1012") {
+		t.Errorf("a new socket: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for i, s := range sockets {
