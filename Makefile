@@ -72,17 +72,21 @@ cover: setup ## which lines the tests reach: coverage.html
 ##@ Measure
 
 .PHONY: bench
-bench: ## benchmarks beside the code; keeps the last two results in .bench
+bench: bench-code bench-load ## benchmarks beside the code, then what a delivered event costs; about ten minutes
+
+.PHONY: bench-code
+bench-code: ## benchmarks beside the code; keeps the last two results in .bench
 	mkdir -p .bench
 	[ ! -f .bench/new.txt ] || mv .bench/new.txt .bench/old.txt
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./internal/... ./graph/... | tee .bench/new.txt
 
 .PHONY: bench-load
-bench-load: ## cost of a delivery beside a bare TCP writer, about four minutes
-	go run ./test/load
+bench-load: ## the gateway beside a bare TCP writer, with 100 and 1,000 clients
+	mkdir -p .bench
+	go run ./test/load $(LOAD) | tee .bench/load.txt
 
 .PHONY: bench-diff
-bench-diff: ## compare the last two results of make bench
+bench-diff: ## compare the last two results of make bench-code
 	$(TOOL) benchstat .bench/old.txt .bench/new.txt
 
 ##@ Check

@@ -128,9 +128,18 @@ func load(t *testing.T) []file {
 	return files
 }
 
-func TestImportsPointDown(t *testing.T) {
+func TestLayers(t *testing.T) {
+	files := load(t)
+	t.Run("imports point down", func(t *testing.T) { importsPointDown(t, files) })
+	t.Run("guarded packages", func(t *testing.T) { guardedPackages(t, files) })
+	t.Run("libraries stay where they are", func(t *testing.T) { librariesStayWhereTheyAre(t, files) })
+	t.Run("quiet packages", func(t *testing.T) { quietPackages(t, files) })
+}
+
+func importsPointDown(t *testing.T, files []file) {
+	t.Helper()
 	used := map[string]bool{} // lines of the table, and each import that it allows
-	for _, f := range load(t) {
+	for _, f := range files {
 		pattern, known := rule(allowed, f.pkg)
 		if !known {
 			t.Errorf("%s: package %s is not in the table of allowed imports: add it to internal/deptest/rules_test.go", f.path, f.pkg)
@@ -158,8 +167,9 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
-func TestGuardedPackages(t *testing.T) {
-	for _, f := range load(t) {
+func guardedPackages(t *testing.T, files []file) {
+	t.Helper()
+	for _, f := range files {
 		for _, imported := range f.imports() {
 			dep, ok := ours(imported)
 			if !ok {
@@ -174,8 +184,9 @@ func TestGuardedPackages(t *testing.T) {
 	}
 }
 
-func TestLibrariesStayWhereTheyAre(t *testing.T) {
-	for _, f := range load(t) {
+func librariesStayWhereTheyAre(t *testing.T, files []file) {
+	t.Helper()
+	for _, f := range files {
 		if f.test {
 			continue
 		}
@@ -194,8 +205,9 @@ func TestLibrariesStayWhereTheyAre(t *testing.T) {
 	}
 }
 
-func TestQuietPackages(t *testing.T) {
-	for _, f := range load(t) {
+func quietPackages(t *testing.T, files []file) {
+	t.Helper()
+	for _, f := range files {
 		if f.test || !slices.Contains(quiet, f.pkg) {
 			continue
 		}
