@@ -99,6 +99,7 @@ type Handler struct {
 	conns    map[connection]struct{}
 	gone     chan struct{} // closed when a connection goes, and replaced
 	draining bool
+	closed   bool
 }
 
 // connection is what the handler needs of a WebSocket or a stream.
@@ -118,18 +119,22 @@ func New(o Options) *Handler {
 	}
 }
 
+// restarting is the reason of a close with codeRestart.
+const restarting = "the gateway restarts"
+
 // errBusy and errDraining refuse a connection.
 var (
 	errBusy     = errors.New("the gateway has as many connections as its setting limits.connections allows: try again later")
 	errDraining = errors.New("the gateway is shutting down: try again")
 )
 
-// accept counts a connection in, or says why not.
+// accept counts a connection in, or says why not. WebSockets are taken while
+// the handler drains, for shutLate to close them.
 func (h *Handler) accept(c connection, kind Kind) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.draining:
+	case h.closed, h.draining && !kind.isSocket():
 		return errDraining
 	case len(h.conns) >= h.opts.Connections:
 		return errBusy
@@ -150,14 +155,16 @@ func (h *Handler) full() error {
 	return nil
 }
 
-// closeCode is the close code for what accept says. A draining gateway takes the
-// handshake and closes behind it, because the reference client comes back after
-// a close code, and gives up when a handshake is refused.
-func closeCode(err error) int {
-	if errors.Is(err, errDraining) {
-		return codeRestart
+// shutLate closes a WebSocket that came when the handler was draining already.
+// The reference client comes back after a close code, and gives up when a
+// handshake is refused.
+func (h *Handler) shutLate(c connection) {
+	h.mu.Lock()
+	late := h.draining
+	h.mu.Unlock()
+	if late {
+		c.shut(codeRestart, restarting)
 	}
-	return codeTryLater
 }
 
 func (h *Handler) release(c connection, kind Kind, code int) {
@@ -171,9 +178,10 @@ func (h *Handler) release(c connection, kind Kind, code int) {
 	h.wg.Done()
 }
 
-// Drain refuses new connections and closes those there are, spread evenly over
-// the given time, so that their clients do not all return at once. It returns
-// when all are gone or ctx ends; Close ends the rest.
+// Drain refuses new streams, closes new WebSockets at once and the connections
+// that there are spread evenly over the given time, so that their clients do not
+// all return at once. It returns when all are gone or ctx ends; Close ends the
+// rest.
 func (h *Handler) Drain(ctx context.Context, over time.Duration) {
 	h.mu.Lock()
 	h.draining = true
@@ -194,7 +202,7 @@ func (h *Handler) Drain(ctx context.Context, over time.Duration) {
 		case <-ctx.Done():
 			return
 		}
-		c.shut(codeRestart, "the gateway restarts")
+		c.shut(codeRestart, restarting)
 	}
 	h.waitEmpty(ctx)
 }
@@ -218,7 +226,7 @@ func (h *Handler) waitEmpty(ctx context.Context) {
 // Close ends every connection at once and waits until all goroutines are gone.
 func (h *Handler) Close() {
 	h.mu.Lock()
-	h.draining = true
+	h.draining, h.closed = true, true
 	conns := make([]connection, 0, len(h.conns))
 	for c := range h.conns {
 		conns = append(conns, c)

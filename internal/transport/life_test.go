@@ -57,7 +57,7 @@ func TestDrainSpreadsTheCloses(t *testing.T) {
 		if err != nil {
 			t.Fatalf("a new connection while draining: %v", err)
 		}
-		late.wantClose(1012, "shutting down")
+		late.wantClose(1012, "restarts")
 	}
 	if resp, _ := g.do("GET", "/stream/trades", ""); resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a new stream while draining: %s", resp.Status)
@@ -65,7 +65,7 @@ func TestDrainSpreadsTheCloses(t *testing.T) {
 	if resp, _ := g.do("GET", "/graphql?query={__typename}", ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("a query while draining: %s", resp.Status)
 	}
-	if n := g.Stats().Kinds[KindWS].Closed[1012]; n != 5 {
+	if n := g.Stats().Kinds[KindWS].Closed[1012]; n < 5 { // the sixth may not be gone yet
 		t.Errorf("%d closed with 1012", n)
 	}
 }

@@ -140,9 +140,10 @@ func (h *Handler) relayWebSocket(w http.ResponseWriter, r *http.Request, q *rela
 	}
 	l := &lines{newPeer(h, nc, KindRelayWS)}
 	if err := h.accept(l, KindRelayWS); err != nil {
-		l.conn.Finish(wsframe.AppendClose(nil, closeCode(err), err.Error()), l.conn.Abort)
+		l.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), l.conn.Abort)
 		return
 	}
+	h.shutLate(l)
 	go l.run(q) // see serveWebSocket
 }
 

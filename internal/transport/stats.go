@@ -27,6 +27,9 @@ const kindHTTP = kinds
 
 var kindNames = [kindsWithHTTP]string{"graphql-transport-ws", "graphql-ws", "sse", "relay", "relay-ws", "http"}
 
+// isSocket reports whether a connection of the kind is a WebSocket.
+func (k Kind) isSocket() bool { return k == KindWS || k == KindLegacy || k == KindRelayWS }
+
 func (k Kind) String() string { return kindNames[k] }
 
 // KindStats are the counters of one kind.

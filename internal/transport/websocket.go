@@ -52,12 +52,13 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	s := &session{peer: newPeer(h, nc, kind), exec: h.opts.Executor(), header: credentials(r.Header)}
 	if err := h.accept(s, kind); err != nil {
-		s.conn.Finish(wsframe.AppendClose(nil, closeCode(err), err.Error()), s.conn.Abort)
+		s.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), s.conn.Abort)
 		return
 	}
 	if protocol == "" && kind == KindWS {
 		s.shut(codeProtocol, "Subprotocol not acceptable: offer "+protocolModern)
 	}
+	h.shutLate(s)
 	go s.run() // the handler returns: its goroutine's large stack goes with it; Close waits for run
 }
 
