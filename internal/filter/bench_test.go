@@ -78,7 +78,11 @@ func TestMatchAllocates(t *testing.T) {
 			continue
 		}
 		p := mustCompile(t, f.where)
-		if n := testing.AllocsPerRun(100, func() { p.Match(r) }); n != 0 {
+		allowed := 0.0
+		if strings.HasPrefix(f.name, "regex") {
+			allowed = 4 // its state comes from a pool, which the collector and the race detector empty at times
+		}
+		if n := testing.AllocsPerRun(100, func() { p.Match(r) }); n > allowed {
 			t.Errorf("%s: %v allocations", f.name, n)
 		}
 	}
