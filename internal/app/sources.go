@@ -38,11 +38,10 @@ type sources struct {
 	backend string
 	reason  string // why sources without a feed are not there
 	closed  bool
-	lived   map[string]bool // sources that have been live
 }
 
 func newSources(o *Options) (*sources, error) {
-	s := &sources{o: o, lived: map[string]bool{}}
+	s := &sources{o: o}
 	if s.backend = o.Config.Database.Engine; s.backend == "auto" {
 		s.backend = ""
 	}
@@ -251,9 +250,10 @@ func (s *sources) relay() []transport.RelaySource {
 func (s *sources) Readiness() server.Ready {
 	oldest := s.o.Config.ReadyMaxStaleness
 	out := server.Ready{Ready: true}
+	supervised := s.supervised()
 	for _, e := range s.all() {
 		st := s.status(&e)
-		live := s.hasLived(e.def.Name, st.State == feed.Live)
+		lived := supervised[e.def.Name].Lives > 0
 		stale := oldest > 0 && lag(st.Frontier) > oldest.Seconds()
 		if st.State == feed.Live && !stale {
 			continue
@@ -266,18 +266,10 @@ func (s *sources) Readiness() server.Ready {
 		if !e.def.Required {
 			continue
 		}
-		out.Degraded = out.Degraded || live
-		out.Ready = out.Ready && live && !stale
+		out.Degraded = out.Degraded || lived
+		out.Ready = out.Ready && lived && !stale
 	}
 	return out
-}
-
-// hasLived notes that a source is live and reports whether it ever was.
-func (s *sources) hasLived(name string, now bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lived[name] = s.lived[name] || now
-	return s.lived[name]
 }
 
 // lag is the age of a frontier in seconds.

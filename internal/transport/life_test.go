@@ -107,7 +107,7 @@ func (g *gateway) blocked() *client {
 }
 
 func TestSlowClient(t *testing.T) {
-	g := newGateway(t, Options{PingInterval: 30 * time.Millisecond}).live(1)
+	g := newGateway(t, Options{PingInterval: 300 * time.Millisecond}).live(1)
 	slow := g.blocked()
 	quick := g.modern()
 	quick.ask("subscribe", "1", "subscription { trades { data { price } } }")

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -95,7 +96,7 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 	case q.source.Name == "" && len(names) == 0:
 		return nil, &httpError{http.StatusNotFound, "there are no sources"}
 	case q.source.Name == "":
-		return nil, &httpError{http.StatusNotFound, "there is no such source; there are: " + strings.Join(names, ", ")}
+		return nil, &httpError{http.StatusNotFound, fmt.Sprintf("there is no source %.80q; there are: %s", name, strings.Join(names, ", "))}
 	case q.source.Schema == nil:
 		return nil, &httpError{http.StatusServiceUnavailable, "the source's columns are not known yet: try again"}
 	}
@@ -109,7 +110,7 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 			Schema: q.source.Schema, StringScalars: q.source.StringScalars, Anomalies: q.source.Anomalies,
 		})
 	default:
-		return nil, &httpError{http.StatusBadRequest, "format must be tsv or jsonl"}
+		return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("format must be tsv or jsonl, and not %.80q", params.Get("format"))}
 	}
 	if text := params.Get("where"); text != "" {
 		var where map[string]any
