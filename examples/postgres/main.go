@@ -1,4 +1,4 @@
-// The example in one command: a private PostgreSQL 15, the tables of package
+// Command postgres is the example in one command: a private PostgreSQL 15, the tables of package
 // market, a writer, a worker and the gateway over them. Ctrl-C ends everything
 // and removes the database.
 //

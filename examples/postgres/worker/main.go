@@ -1,4 +1,4 @@
-// The worker adds live_pnl up per desk, on purpose a little later.
+// Command worker adds live_pnl up per desk, on purpose a little later.
 package main
 
 import (

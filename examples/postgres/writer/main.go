@@ -1,4 +1,4 @@
-// The writer feeds trades and prices into the example's tables.
+// Command writer feeds trades and prices into the example's tables.
 package main
 
 import (
