@@ -55,9 +55,9 @@ test-e2e: setup test-node ## the real binary, real PostgreSQL and browsers only
 	go test -race $(TESTFLAGS) ./test/...
 
 .PHONY: robust
-robust: setup ## model, fault and stress tests, ROUNDS (5) times with fresh dice
-	go test -race -timeout 60m -count=$(ROUNDS) -run 'Model|Stress|Robust|Fault|Trouble|Contract|Churn|EndToEnd|Resume' \
-		./internal/table ./internal/feed ./internal/mzsim/... ./internal/source ./internal/backend/... ./internal/transport/... ./test/...
+robust: setup ## the packages with model, fault and stress tests, ROUNDS (5) times with fresh dice
+	go test -race -timeout 60m -count=$(ROUNDS) ./internal/table ./internal/feed ./internal/mzsim/... ./internal/source \
+		./internal/backend/... ./internal/transport/... ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (10s)
