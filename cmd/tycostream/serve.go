@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
 	"github.com/tycostream/tycostream/internal/telemetry"
+	"github.com/tycostream/tycostream/web"
 )
 
 func (p *program) serveCommand() *cobra.Command {
@@ -63,9 +63,7 @@ func (p *program) launch(ctx context.Context, settings *config.Result, schema *s
 	for _, w := range schema.Warnings {
 		log.Warn("schema file", "warning", w.String())
 	}
-	err := p.serve(ctx, launchOptions{Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w: a port is in use: set GRAPHQL_PORT (--port)", err)
-	}
-	return err
+	return app.Run(ctx, app.Options{
+		Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log, Out: p.stdout, Playground: web.Handler(),
+	})
 }

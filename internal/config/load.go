@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -244,9 +243,4 @@ func (l *loader) crossCheck(c *Config) {
 			l.fault(l.byKey[key], "must be more than 0")
 		}
 	}
-}
-
-// LoadProcess loads for the running process.
-func LoadProcess(flags *pflag.FlagSet, demo bool) (*Result, error) {
-	return Load(Input{Flags: flags, Environ: os.Environ(), Demo: demo})
 }
