@@ -7,11 +7,13 @@ var allowed = map[string][]string{
 	".": nil,
 
 	// The rows themselves.
-	"internal/relation": nil,
-	"internal/copytext": {"internal/relation"},
-	"internal/filter":   {"internal/relation"},
-	"internal/table":    {"internal/relation"},
-	"internal/feed":     {"internal/table", "internal/filter", "internal/relation"},
+	"internal/relation":  nil,
+	"internal/copytext":  {"internal/relation"},
+	"internal/filter":    {"internal/relation"},
+	"internal/table":     {"internal/relation"},
+	"internal/predindex": {"internal/filter", "internal/relation"},
+	"internal/histogram": nil,
+	"internal/feed":      {"internal/table", "internal/filter", "internal/predindex", "internal/histogram", "internal/relation"},
 
 	// Ingest.
 	"internal/source":               {"internal/feed", "internal/table", "internal/relation"},
@@ -26,8 +28,8 @@ var allowed = map[string][]string{
 	"graph":                  {"internal/codec", "internal/feed", "internal/filter", "internal/naming", "internal/relation"},
 	"graph/model":            nil,
 	"internal/auth":          nil,
-	"internal/transport":     {"graph", "internal/auth", "internal/codec", "internal/feed", "internal/filter", "internal/relation"},
-	"internal/transport/...": {"internal/transport/wsframe"},
+	"internal/transport":     {"graph", "internal/auth", "internal/codec", "internal/feed", "internal/filter", "internal/histogram", "internal/relation"},
+	"internal/transport/...": {"internal/transport/wsframe", "internal/histogram"},
 	"internal/server":        nil,
 	"web":                    nil,
 
@@ -38,7 +40,7 @@ var allowed = map[string][]string{
 	"internal/catalog": {
 		"internal/backend/...", "internal/config/...", "internal/naming", "internal/relation", "internal/source",
 	},
-	"internal/telemetry": nil,
+	"internal/telemetry": {"internal/histogram"},
 
 	// The stand-in, and what only tests and examples need.
 	"internal/mzsim/...": {"internal/mzsim/...", "internal/relation"},
@@ -48,8 +50,8 @@ var allowed = map[string][]string{
 	// Wiring.
 	"internal/app": {
 		"graph", "internal/auth", "internal/backend/...", "internal/catalog", "internal/codec", "internal/config/...", "internal/feed",
-		"internal/filter", "internal/mzsim/...", "internal/naming", "internal/relation", "internal/server", "internal/source",
-		"internal/telemetry", "internal/transport/...", "web",
+		"internal/filter", "internal/histogram", "internal/mzsim/...", "internal/naming", "internal/relation", "internal/server",
+		"internal/source", "internal/telemetry", "internal/transport/...", "web",
 	},
 	"cmd/tycostream": {
 		".", "graph", "internal/app", "internal/catalog", "internal/config/...", "internal/feed", "internal/relation",

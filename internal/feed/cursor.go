@@ -22,6 +22,14 @@ type Options struct {
 	Encoder      Encoder
 	SkipSnapshot bool // changes from now on only
 	MaxRows      int  // rows per frame, up to the feed's bound; 0: its default
+
+	// MaxRate is how many times a second the reader wants to be told, each time
+	// the whole difference; 0: as changes come.
+	MaxRate float64
+
+	// Resume is where the reader was. It is told RESUMED and the difference, or
+	// RESET and the rows anew; with SkipSnapshot the error CodeResync instead.
+	Resume Position
 }
 
 // Cursor is a reader's position in a view. See the package for its
@@ -90,6 +98,11 @@ func (c *Cursor) Close() {
 		c.view.f.demand.add(-1)
 	}
 }
+
+// Received returns when the newest change that Pull handed out came from
+// upstream, in nanoseconds of Now's clock, and 0 if the last Pull handed out
+// none that is live. It belongs to the goroutine that pulls.
+func (c *Cursor) Received() int64 { return 0 }
 
 func (c *Cursor) signal() {
 	if c.armed.CompareAndSwap(true, false) {

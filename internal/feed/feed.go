@@ -25,6 +25,10 @@ type Config struct {
 	Heartbeat    time.Duration // an empty frame after this long without one: 5 s
 	QueryWait    time.Duration // how long a query waits for the first snapshot: 5 s
 	Linger       time.Duration // how long a view without readers is kept: 10 s
+	UndoBytes    int           // of the undo log, from which readers resume: 64 MiB
+	UndoAge      time.Duration // and how far back it reaches at most: 5 min
+	ResumeWait   time.Duration // how long to wait for a position ahead of this feed: 5 s
+	SharedBytes  int           // encoded snapshots kept for readers that join together: 64 MiB
 }
 
 func (c Config) withDefaults() Config {
@@ -38,6 +42,10 @@ func (c Config) withDefaults() Config {
 		Heartbeat:    cmp.Or(c.Heartbeat, 5*time.Second),
 		QueryWait:    cmp.Or(c.QueryWait, 5*time.Second),
 		Linger:       cmp.Or(c.Linger, 10*time.Second),
+		UndoBytes:    cmp.Or(c.UndoBytes, 64<<20),
+		UndoAge:      cmp.Or(c.UndoAge, 5*time.Minute),
+		ResumeWait:   cmp.Or(c.ResumeWait, 5*time.Second),
+		SharedBytes:  cmp.Or(c.SharedBytes, 64<<20),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/histogram"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -54,6 +55,25 @@ func (f *Feed) Rows(ctx context.Context, where *filter.Predicate) (Result, error
 	return res, nil
 }
 
+// Frame is one complete frame for a reader that was at a position: RESUMED with
+// the difference since, or SNAPSHOT, or after a position that cannot be
+// continued RESET, with every row that matches where, nil for all. It waits
+// like Rows, and up to Config.ResumeWait for a position ahead of this feed.
+func (f *Feed) Frame(ctx context.Context, where *filter.Predicate, at Position) (Frame, error) {
+	res, err := f.Rows(ctx, where)
+	if err != nil {
+		return Frame{}, err
+	}
+	kind := Snapshot
+	if !at.IsZero() {
+		kind = Reset
+	}
+	return Frame{
+		Kind: kind, Events: inserts(res.Rows), Last: true, State: res.State, Cursor: res.Cursor,
+		Time: res.Frontier.Time, Wall: res.Frontier.Wall,
+	}, nil
+}
+
 // allRows collects every row. It holds mu for reading.
 func (f *Feed) allRows() []relation.Row {
 	rows := make([]relation.Row, 0, f.table.Rows())
@@ -96,6 +116,19 @@ type Status struct {
 	Inserts     uint64 // row changes since the start, the snapshots' included
 	Updates     uint64
 	Deletes     uint64
+
+	Indexed     int    // views that the predicate index finds; the others are asked about every change
+	Evaluations uint64 // of predicates, for changes and for new views
+
+	Sent      [3]uint64        // row changes handed to readers: INSERT, UPDATE, DELETE
+	Conflated uint64           // row changes that readers who were behind, or asked for a rate, were not told one by one
+	Resumed   uint64           // readers that came with a position and were told the difference
+	Reset     uint64           // those that could not be
+	Snapshots histogram.Counts // how long readers' snapshots took, from Subscribe to the last row handed out
+
+	UndoChanges int   // row changes that the undo log holds
+	UndoBytes   int   // and what they take
+	UndoFrom    int64 // wall clock of the oldest time that can be resumed from, Unix microseconds; 0: none
 }
 
 // Status returns the feed's state now.

@@ -3,7 +3,10 @@ package feed
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"hash/fnv"
+
+	"github.com/tycostream/tycostream/internal/filter"
 )
 
 // token is what a cursor's text holds: the source's epoch, an upstream time
@@ -13,16 +16,55 @@ type token struct {
 	epoch, time, filter uint64
 }
 
-const tokenVersion = 1
+const (
+	tokenVersion = 1
+	tokenBytes   = 1 + 3*8
+)
 
 // String returns the opaque text that clients get.
 func (t token) String() string {
-	b := make([]byte, 0, 25)
+	b := make([]byte, 0, tokenBytes)
 	b = append(b, tokenVersion)
 	b = binary.BigEndian.AppendUint64(b, t.epoch)
 	b = binary.BigEndian.AppendUint64(b, t.time)
 	b = binary.BigEndian.AppendUint64(b, t.filter)
 	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// Position is where a reader was: what a frame's cursor names. The zero
+// Position is nowhere, and means to begin with a snapshot.
+type Position struct {
+	token token
+	text  string
+}
+
+// IsZero reports whether the position is nowhere.
+func (p Position) IsZero() bool { return p.text == "" }
+
+var (
+	errNoCursor    = errors.New("this is no cursor: take it from the field cursor of a frame, as it is")
+	errOtherFilter = errors.New("this cursor belongs to another filter: resume with the where that it was made with, or begin with a snapshot")
+)
+
+// ParseCursor reads a frame's cursor, which must have been made with the filter
+// where, nil for all rows. Errors say what the client has to do.
+func ParseCursor(text string, where *filter.Predicate) (Position, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != tokenBytes || b[0] != tokenVersion {
+		return Position{}, errNoCursor
+	}
+	if where == nil {
+		where = filter.All()
+	}
+	t := token{
+		epoch:  binary.BigEndian.Uint64(b[1:]),
+		time:   binary.BigEndian.Uint64(b[9:]),
+		filter: binary.BigEndian.Uint64(b[17:]),
+	}
+	if t.filter != hashText(where.Canonical()) {
+		return Position{}, errOtherFilter
+	}
+	return Position{token: t, text: text}, nil
 }
 
 // hashText hashes text the same way in every process.
