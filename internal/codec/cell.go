@@ -14,6 +14,7 @@ type column struct {
 	enum   *relation.Enum
 	zoned  bool
 	asText bool                   // a JSON or Array value becomes a string of its text
+	bare   bool                   // a BigInt is a number, not a string; false for elements
 	counts *[faults]atomic.Uint64 // nil: not counted
 }
 
@@ -65,7 +66,10 @@ func (c *column) appendValue(dst []byte, kind relation.Kind, text string) ([]byt
 		dst, ok = appendFloat(dst, text)
 	case relation.BigInt:
 		text = withoutZeros(text)
-		dst, ok = appendPlain(dst, text, isInteger(text))
+		if ok = isInteger(text); ok && c.bare {
+			return append(dst, text...), 0
+		}
+		dst, ok = appendPlain(dst, text, ok)
 	case relation.Decimal:
 		dst, ok = appendPlain(dst, text, isNumber(text) || isSpecialNumber(text))
 	case relation.UUID:

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/feed"
@@ -15,13 +14,16 @@ import (
 // CompileUpdates returns an encoder of one message per event, the whole
 // response body {"data":{"<alias>":{...}}} of the original's subscriptions. sel
 // selects from the update type: operation, data {...}, fields, timestamp.
+//
+// Here and in the functions below an empty alias means the object alone, for
+// queries, whose response holds other fields too.
 func CompileUpdates(sh Shape, alias string, sel []Field) (feed.Encoder, error) {
 	c := compiler{shape: &sh}
-	c.open(alias)
-	if err := c.update(sel); err != nil {
+	p, err := c.message(alias, func() error { return c.update(sel) })
+	if err != nil {
 		return nil, err
 	}
-	return &updates{plan: c.finish("}}"), id: identify("updates", &sh, alias, sel)}, nil
+	return &updates{plan: p, id: identify("updates", &sh, alias, sel, Exact)}, nil
 }
 
 // CompileChanges returns an encoder of one message per frame, the whole response
@@ -29,11 +31,24 @@ func CompileUpdates(sh Shape, alias string, sel []Field) (feed.Encoder, error) {
 // cursor, from, asOf, sentAt, state.
 func CompileChanges(sh Shape, alias string, sel []Field) (feed.Encoder, error) {
 	c := compiler{shape: &sh}
-	c.open(alias)
-	if err := c.changes(sel); err != nil {
+	p, err := c.message(alias, func() error { return c.changes(sel) })
+	if err != nil {
 		return nil, err
 	}
-	return &changes{plan: c.finish("}}"), id: identify("changes", &sh, alias, sel)}, nil
+	return &frames{plan: p, id: identify("changes", &sh, alias, sel, Exact)}, nil
+}
+
+// CompileColumns returns an encoder of one message per frame, the whole
+// response body, with the rows column by column. sel selects from the columns
+// type: upserts { _key and columns }, deletes { _key and key columns } and the
+// other fields of [CompileChanges].
+func CompileColumns(sh Shape, alias string, sel []Field, numbers Numbers) (feed.Encoder, error) {
+	c := compiler{shape: &sh, numbers: numbers}
+	p, err := c.message(alias, func() error { return c.columns(sel) })
+	if err != nil {
+		return nil, err
+	}
+	return &frames{plan: p, id: identify("columns", &sh, alias, sel, numbers)}, nil
 }
 
 // RowEncoder writes rows as JSON objects. It is immutable and safe for
@@ -46,10 +61,11 @@ type RowEncoder struct {
 // selects from the row type.
 func CompileRow(sh Shape, sel []Field) (*RowEncoder, error) {
 	c := compiler{shape: &sh}
-	if err := c.row(sel); err != nil {
+	p, err := c.message("", func() error { return c.row(sel) })
+	if err != nil {
 		return nil, err
 	}
-	return &RowEncoder{plan: c.finish("")}, nil
+	return &RowEncoder{plan: p}, nil
 }
 
 // Append appends r's object to dst.
@@ -57,8 +73,8 @@ func (e *RowEncoder) Append(dst []byte, r relation.Row) []byte {
 	return e.plan.append(dst, &scope{row: r})
 }
 
-// Data returns the value of "data" in a message of [CompileUpdates] or
-// [CompileChanges], for transports that build the response body themselves.
+// Data returns the value of "data" in a message of an encoder with an alias,
+// for transports that build the response body themselves.
 func Data(message []byte) []byte {
 	return message[len(openData) : len(message)-1]
 }
@@ -68,14 +84,26 @@ const openData = `{"data":`
 // compiler builds a plan. Constant text gathers in before until a step needs
 // it, so that neighboring fragments become one.
 type compiler struct {
-	shape  *Shape
-	plan   plan
-	before []byte
+	shape   *Shape
+	numbers Numbers
+	plan    plan
+	before  []byte
 }
 
-func (c *compiler) open(alias string) {
-	c.text(openData + "{")
-	c.name(alias)
+// message compiles what object adds, as the response body under alias or, when
+// that is empty, alone.
+func (c *compiler) message(alias string, object func() error) (*plan, error) {
+	if alias != "" {
+		c.text(openData + "{")
+		c.name(alias)
+	}
+	if err := object(); err != nil {
+		return nil, err
+	}
+	if alias != "" {
+		c.text("}}")
+	}
+	return c.finish(), nil
 }
 
 func (c *compiler) text(s string) { c.before = append(c.before, s...) }
@@ -91,8 +119,7 @@ func (c *compiler) add(s step) {
 	c.plan.steps = append(c.plan.steps, s)
 }
 
-func (c *compiler) finish(tail string) *plan {
-	c.text(tail)
+func (c *compiler) finish() *plan {
 	p := c.plan
 	p.schema, p.after = c.shape.Schema, string(c.before)
 	p.now = c.shape.Now
@@ -141,90 +168,10 @@ func (c *compiler) leaf(f Field, s step) error {
 	return nil
 }
 
-// row adds a row object.
-func (c *compiler) row(sel []Field) error {
-	return c.object(c.shape.Types.Row, sel, func(f Field) error {
-		if f.Name == "_key" {
-			return c.leaf(f, step{op: opKey})
-		}
-		i := c.shape.Schema.Field(f.Name)
-		if i < 0 {
-			return errUnknown
-		}
-		return c.leaf(f, step{op: opCell, index: i, column: newColumn(c.shape, i)})
-	})
-}
-
-// update adds an update object.
-func (c *compiler) update(sel []Field) error {
-	return c.object(c.shape.Types.Update, sel, func(f Field) error {
-		switch f.Name {
-		case "operation":
-			return c.leaf(f, step{op: opOperation})
-		case "data":
-			return c.row(f.Fields)
-		case "fields":
-			c.fieldNames()
-			return c.leaf(f, step{op: opFields})
-		case "timestamp":
-			return c.leaf(f, step{op: opTimestamp})
-		}
-		return errUnknown
-	})
-}
-
-// fieldNames prepares what opFields needs.
-func (c *compiler) fieldNames() {
-	c.plan.names = nil
-	for i := range c.shape.Schema.Columns {
-		name := relation.AppendJSONString(nil, c.shape.Schema.Columns[i].Field)
-		c.plan.names = append(c.plan.names, string(name))
-	}
-	c.plan.all = "[" + strings.Join(c.plan.names, ",") + "]"
-}
-
-// changes adds a frame object.
-func (c *compiler) changes(sel []Field) error {
-	return c.object(c.shape.Types.Changes, sel, func(f Field) error {
-		switch f.Name {
-		case "kind":
-			return c.leaf(f, step{op: opKind})
-		case "changes":
-			return c.events(f)
-		case "last":
-			return c.leaf(f, step{op: opLast})
-		case "timestamp":
-			return c.leaf(f, step{op: opTimestamp})
-		case "cursor":
-			return c.leaf(f, step{op: opCursor})
-		case "from":
-			return c.leaf(f, step{op: opFrom})
-		case "asOf":
-			return c.leaf(f, step{op: opAsOf})
-		case "sentAt":
-			return c.leaf(f, step{op: opSentAt})
-		case "state":
-			return c.leaf(f, step{op: opState})
-		}
-		return errUnknown
-	})
-}
-
-// events adds the list of a frame's changes. It may be selected more than once,
-// under different aliases.
-func (c *compiler) events(f Field) error {
-	inner := compiler{shape: c.shape}
-	if err := inner.update(f.Fields); err != nil {
-		return err
-	}
-	c.add(step{op: opChanges, events: inner.finish("")})
-	return nil
-}
-
 // identify names an encoder by all that its bytes depend on.
-func identify(kind string, sh *Shape, alias string, sel []Field) string {
+func identify(kind string, sh *Shape, alias string, sel []Field, numbers Numbers) string {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%s %q %q %t %v\n", kind, alias, sh.Types, sh.StringScalars, sh.Schema.Key)
+	_, _ = fmt.Fprintf(h, "%s %q %q %t %d %v\n", kind, alias, sh.Types, sh.StringScalars, numbers, sh.Schema.Key)
 	for _, c := range sh.Schema.Columns {
 		_, _ = fmt.Fprintf(h, "%q %q %d %d %t", c.Name, c.Field, c.Kind, c.Elem, c.Zoned)
 		if c.Enum != nil {

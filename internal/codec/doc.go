@@ -1,10 +1,10 @@
 // Package codec turns rows and frames into the bytes that clients receive:
 // GraphQL response bodies in JSON, and the relay's TSV and JSON lines.
 //
-// A selection is compiled once, by [CompileUpdates], [CompileChanges] or
-// [CompileRow], into a flat list of small steps: a constant fragment such as
-// `,"symbol":` followed by one variable part. Encoding an event walks that list
-// and appends; nothing is looked up, reflected or allocated on the way, apart
+// A selection is compiled once, by [CompileUpdates], [CompileChanges],
+// [CompileColumns] or [CompileRow], into a flat list of small steps: a constant
+// fragment such as `,"symbol":` followed by one variable part. Encoding an event
+// or a frame walks that list and appends; nothing is looked up, reflected or allocated on the way, apart
 // from the growth of the caller's buffer (and one string for each escaped
 // element of an array of JSON values).
 //
@@ -39,6 +39,21 @@
 // write invalid JSON, raw control bytes or invalid UTF-8. Every null that
 // stands for something is counted in [Anomalies]; the caller logs them.
 //
+// # Frames
+//
+// A frame's message is its header (kind, last, timestamp, cursor, from, asOf,
+// sentAt, state) and its rows, in one of two shapes:
+//
+//	"changes":[{"operation":"INSERT","data":{"id":7,"symbol":"ACME"}}, ...]
+//	"upserts":{"id":[7],"symbol":["ACME"]},"deletes":{"_key":["9"]}
+//
+// In column shape upserts are the rows of INSERT and UPDATE events, whole, and
+// deletes the keys of DELETE events, each in the order of the events; all lists
+// of one object have equal length. A client may apply the two objects in any
+// order because a frame names a key once; the encoder itself neither needs nor
+// checks that. Cells are written as above, Decimal and BigInt cells as numbers
+// when the client chose [Number].
+//
 // # Relay lines
 //
 // [TSV] and [JSONLines] write one line, newline included, for each event:
@@ -54,9 +69,4 @@
 //
 // Encoders are immutable and safe for concurrent use. They never block, log or
 // keep what they are given. Anomalies are atomic counters.
-//
-// # Seams
-//
-// A frame message is a list of steps of which one, opChanges, writes the rows.
-// Column-shaped frames are the same header fields with other steps for rows.
 package codec

@@ -6,7 +6,7 @@ import (
 
 var (
 	_ feed.Encoder = (*updates)(nil)
-	_ feed.Encoder = (*changes)(nil)
+	_ feed.Encoder = (*frames)(nil)
 	_ feed.Encoder = (*tsv)(nil)
 	_ feed.Encoder = (*jsonLines)(nil)
 )
@@ -31,17 +31,17 @@ func (u *updates) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) 
 	return dst, ends
 }
 
-// changes writes one message per frame.
-type changes struct {
+// frames writes one message per frame, of either shape.
+type frames struct {
 	plan *plan
 	id   string
 }
 
-func (c *changes) ID() string   { return c.id }
-func (c *changes) Frames() bool { return true }
+func (f *frames) ID() string   { return f.id }
+func (f *frames) Frames() bool { return true }
 
-func (c *changes) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) {
-	sc := newScope(f)
-	dst = c.plan.append(dst, &sc)
+func (f *frames) Encode(dst []byte, ends []int, frame *feed.Frame) ([]byte, []int) {
+	sc := newScope(frame)
+	dst = f.plan.append(dst, &sc)
 	return dst, append(ends, len(dst))
 }

@@ -14,7 +14,7 @@ import (
 // place of any with its key and -1 for one to remove. Messages end in a newline.
 func TSV(s *relation.Schema) feed.Encoder {
 	sh := Shape{Schema: s}
-	return &tsv{width: len(s.Columns), id: identify("tsv", &sh, "", nil)}
+	return &tsv{width: len(s.Columns), id: identify("tsv", &sh, "", nil, Exact)}
 }
 
 // TSVHeader returns the line of column names, newline included, that goes
@@ -42,7 +42,8 @@ func JSONLines(sh Shape) feed.Encoder {
 		c.add(step{op: opCell, index: i, column: newColumn(&sh, i)})
 		sep = ','
 	}
-	return &jsonLines{row: c.finish("}}\n"), id: identify("jsonl", &sh, "", nil)}
+	c.text("}}\n")
+	return &jsonLines{row: c.finish(), id: identify("jsonl", &sh, "", nil, Exact)}
 }
 
 type tsv struct {

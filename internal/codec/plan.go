@@ -19,9 +19,12 @@ type Field struct {
 
 // Types are the GraphQL type names of a source, for __typename.
 type Types struct {
-	Row     string // LivePnL
-	Update  string // LivePnLUpdate
-	Changes string // LivePnLChanges
+	Row       string // LivePnL
+	Update    string // LivePnLUpdate
+	Changes   string // LivePnLChanges
+	Columns   string // LivePnLColumns
+	ColumnSet string // LivePnLColumnSet
+	KeySet    string // LivePnLKeySet
 }
 
 // Shape is what encoders of one source have in common.
@@ -36,11 +39,12 @@ type Shape struct {
 
 // step is one constant fragment and the variable part behind it.
 type step struct {
-	before string
-	op     op
-	index  int     // opCell: position of the column
-	column *column // opCell
-	events *plan   // opChanges: one element of the list
+	before  string
+	op      op
+	index   int     // opCell, opCells: position of the column
+	column  *column // opCell, opCells
+	events  *plan   // opChanges: one element of the list
+	deletes bool    // opCells, opKeys: of the rows that DELETEs removed, not of those that INSERTs and UPDATEs put
 }
 
 // op says what a step appends behind its fragment.
@@ -53,10 +57,14 @@ const (
 	// Of an event.
 	opOperation
 	opFields
-	opTimestamp
+	opTimestamp // of a frame too
 
-	// Of a frame.
-	opChanges
+	// The rows of a frame.
+	opChanges // the list of its events
+	opCells   // the list of one column's cells
+	opKeys    // the list of its keys
+
+	// The header of a frame.
 	opKind
 	opLast
 	opCursor
@@ -112,47 +120,21 @@ func (p *plan) append(dst []byte, sc *scope) []byte {
 			dst = p.appendFields(dst, sc)
 		case opChanges:
 			dst = appendChanges(dst, s.events, sc)
-		case opOperation, opTimestamp, opKind, opLast, opCursor, opFrom, opAsOf, opSentAt, opState:
-			dst = p.appendMeta(dst, s.op, sc)
+		case opCells:
+			dst = s.column.appendCells(dst, sc.frame.Events, s.index, s.deletes)
+		case opKeys:
+			dst = p.appendKeys(dst, sc.frame.Events, s.deletes)
+		case opOperation:
+			dst = appendWord(dst, sc.event.Op.String())
+		case opTimestamp:
+			dst = append(dst, '"')
+			dst = append(dst, sc.digits[:sc.n]...)
+			dst = append(dst, '"')
+		case opKind, opLast, opCursor, opFrom, opAsOf, opSentAt, opState:
+			dst = p.appendHeader(dst, s.op, sc.frame)
 		}
 	}
 	return append(dst, p.after...)
-}
-
-// appendMeta appends what an event or a frame says of itself.
-func (p *plan) appendMeta(dst []byte, o op, sc *scope) []byte {
-	switch o { //nolint:exhaustive // append has the rest
-	case opOperation:
-		dst = append(dst, '"')
-		dst = append(dst, sc.event.Op.String()...)
-		return append(dst, '"')
-	case opTimestamp:
-		dst = append(dst, '"')
-		dst = append(dst, sc.digits[:sc.n]...)
-		return append(dst, '"')
-	case opKind:
-		dst = append(dst, '"')
-		dst = append(dst, sc.frame.Kind.String()...)
-		return append(dst, '"')
-	case opLast:
-		return strconv.AppendBool(dst, sc.frame.Last)
-	case opCursor:
-		return relation.AppendJSONString(dst, sc.frame.Cursor)
-	case opFrom:
-		if sc.frame.From == "" {
-			return append(dst, "null"...)
-		}
-		return relation.AppendJSONString(dst, sc.frame.From)
-	case opAsOf:
-		return appendWall(dst, sc.frame.Wall)
-	case opSentAt:
-		return appendWall(dst, p.now().UnixMicro())
-	case opState:
-		dst = append(dst, '"')
-		dst = append(dst, sc.frame.State.String()...)
-		return append(dst, '"')
-	}
-	return dst
 }
 
 // appendFields appends the names of the columns that the event changed.
