@@ -141,6 +141,7 @@ func newTicking(wake func()) *ticking {
 }
 
 func (s *ticking) Pull(_ int, emit func([]byte)) (bool, error) { emit([]byte(`1`)); return false, nil }
+func (s *ticking) Received() int64                             { return 0 }
 func (s *ticking) Close()                                      { close(s.done) }
 
 // A client that takes nothing is kept for ten minutes, pings or not, and then

@@ -15,6 +15,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/tycostream/tycostream/internal/auth"
+	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 )
 
@@ -112,8 +113,10 @@ type connection interface {
 func New(o Options) *Handler {
 	o = o.withDefaults()
 	return &Handler{
-		opts:  o,
-		pool:  delivery.NewPool(delivery.Config{Workers: o.Workers, SlowTimeout: o.SlowClientTimeout}),
+		opts: o,
+		pool: delivery.NewPool(delivery.Config{
+			Workers: o.Workers, SlowTimeout: o.SlowClientTimeout, Clock: feed.Now,
+		}),
 		conns: make(map[connection]struct{}),
 		gone:  make(chan struct{}),
 	}

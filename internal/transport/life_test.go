@@ -324,6 +324,8 @@ func (d *drip) Pull(_ int, emit func([]byte)) (bool, error) {
 	return true, nil
 }
 
+func (d *drip) Received() int64 { return 0 }
+
 func (d *drip) Close() {}
 
 func TestSourceThatEnds(t *testing.T) {
@@ -367,4 +369,5 @@ func TestSourceThatEnds(t *testing.T) {
 type failing struct{ err error }
 
 func (f *failing) Pull(int, func([]byte)) (bool, error) { return false, f.err }
+func (f *failing) Received() int64                      { return 0 }
 func (f *failing) Close()                               {}

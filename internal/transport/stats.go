@@ -4,7 +4,9 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/tycostream/tycostream/internal/histogram"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 )
 
@@ -58,10 +60,20 @@ type Stats struct {
 	Subscriptions []SubscriptionStats // by source and kind
 	Operations    map[string]uint64   // operations ever, by type: query, mutation, subscription; "refused" for those that did not validate
 
-	// Of the WebSockets' delivery workers.
-	Writes      uint64 // system calls: messages sent / writes is how much is merged
-	Blocked     int64  // connections whose socket is full now
+	Writes      uint64 // of the WebSockets' delivery workers: messages sent / writes is how much is merged
+	Blocked     int64  // WebSockets whose socket is full now
 	SlowClients uint64 // connections cut off for taking nothing
+	QueueBytes  int64  // taken from cursors, or from the gateway itself, and not yet by sockets
+
+	WebSockets Timing
+	Streams    Timing // of SSE, multipart and the relay over HTTP
+}
+
+// Timing is how long it takes until sockets have taken what one pass over a
+// connection gathers.
+type Timing struct {
+	Write         histogram.Counts // from the first byte tried
+	ChangeLatency histogram.Counts // from when the newest live change in it came from upstream
 }
 
 type kindCounters struct {
@@ -85,6 +97,11 @@ type counters struct {
 	kinds                                    [kindsWithHTTP]kindCounters
 	query, mutation, subscription, malformed atomic.Uint64
 	subscriptions                            sync.Map // subscriptionKey to *subscriptionCounters
+
+	// Of streams over HTTP.
+	slow          atomic.Uint64
+	queued        atomic.Int64
+	write, change histogram.Histogram
 }
 
 func (c *counters) opened(k Kind) {
@@ -118,6 +135,14 @@ func (c *counters) sent(k Kind, messages, bytes int) {
 	c.kinds[k].out.Bytes.Add(uint64(bytes))       //nolint:gosec // a length
 }
 
+// wrote times a stream's pass; received is 0 if nothing in it was live.
+func (c *counters) wrote(began, received, now int64) {
+	c.write.Observe(time.Duration(now - began))
+	if received != 0 {
+		c.change.Observe(time.Duration(now - received))
+	}
+}
+
 // subscribed counts a live subscription in; the returned function counts it
 // out.
 func (c *counters) subscribed(source, kind string) (done func()) {
@@ -142,7 +167,10 @@ func (h *Handler) Stats() Stats {
 		},
 		Writes:      d.Writes,
 		Blocked:     d.Blocked,
-		SlowClients: d.Slow,
+		SlowClients: d.Slow + c.slow.Load(),
+		QueueBytes:  d.Queued + c.queued.Load(),
+		WebSockets:  Timing{Write: d.Write, ChangeLatency: d.ChangeLatency},
+		Streams:     Timing{Write: c.write.Counts(), ChangeLatency: c.change.Counts()},
 	}
 	for k := range c.kinds {
 		kc := &c.kinds[k]

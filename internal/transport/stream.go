@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 )
 
@@ -69,6 +70,9 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, 
 // anew.
 func (s *stream) write(ctx context.Context, messages int, p []byte) error {
 	s.h.stats.sent(s.kind, messages, len(p))
+	queued := &s.h.stats.queued
+	queued.Add(int64(len(p)))
+	defer func() { queued.Add(-int64(len(p))) }()
 	for {
 		if err := s.rc.SetWriteDeadline(time.Now().Add(s.h.opts.SlowClientTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
@@ -80,9 +84,11 @@ func (s *stream) write(ctx context.Context, messages int, p []byte) error {
 		if _, err := s.w.Write(p[:n]); err != nil {
 			if isTimeout(err) {
 				s.code = codeTryLater
+				s.h.stats.slow.Add(1)
 			}
 			return err
 		}
+		queued.Add(-int64(n))
 		if p = p[n:]; len(p) == 0 {
 			return s.rc.Flush()
 		}
@@ -147,7 +153,10 @@ func (s *stream) pass(ctx context.Context, src delivery.Source, add appendFunc) 
 	})
 	*buf = out
 	if len(out) > 0 {
-		err = s.write(ctx, messages, out)
+		received, began := src.Received(), feed.Now()
+		if err = s.write(ctx, messages, out); err == nil {
+			s.h.stats.wrote(began, received, feed.Now())
+		}
 	}
 	return more, len(out) > 0, ended, err
 }

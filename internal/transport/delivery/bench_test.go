@@ -35,6 +35,8 @@ func (s *burst) Pull(limit int, emit func([]byte)) (bool, error) {
 	return false, nil
 }
 
+func (s *burst) Received() int64 { return 1 }
+
 func (s *burst) Close() {}
 
 // cpuTime is the process's, user and system: readers are in it too, and do the

@@ -95,6 +95,7 @@ func (c *Conn) Finish(frames []byte, then func()) bool {
 // queueLocked unlocks c.mu.
 func (c *Conn) queueLocked(frames []byte) {
 	c.out = append(c.out, frames...)
+	c.pool.queued.Add(int64(len(frames)))
 	push := c.scheduleLocked()
 	c.mu.Unlock()
 	if push {
@@ -127,6 +128,7 @@ func (c *Conn) fail(err error) {
 	first := c.err == nil
 	if first {
 		c.err = err
+		c.pool.queued.Add(-int64(len(c.out)))
 		c.out, c.ready = nil, list{}
 		c.room.Broadcast()
 	}
@@ -155,6 +157,9 @@ func (c *Conn) take() (out []byte, ready list, ending, ok bool) {
 	}
 	c.state = running
 	out, c.out = c.out, nil
+	if len(out) > 0 {
+		c.pool.queued.Add(-int64(len(out)))
+	}
 	if !c.ending {
 		ready, c.ready = c.ready, list{}
 	}
@@ -202,13 +207,14 @@ func (c *Conn) putBack(rest list, more []*Stream) {
 	c.mu.Unlock()
 }
 
-// block makes a goroutine finish the tail of a write. The tail is the
+// block makes a goroutine finish the tail of a pass. The tail is the
 // goroutine's; done is called when it is not needed any more.
-func (c *Conn) block(tail []byte, done func()) {
+func (c *Conn) block(tail []byte, from moment, done func()) {
+	c.pool.queued.Add(int64(len(tail)))
+	c.pool.blocked.Add(1)
 	c.mu.Lock()
 	c.state = blocked
 	c.mu.Unlock()
-	c.pool.blocked.Add(1)
 	c.pool.wg.Go(func() {
 		err := c.writeAll(tail)
 		if done != nil {
@@ -221,14 +227,18 @@ func (c *Conn) block(tail []byte, done func()) {
 				err = ErrSlow
 			}
 			c.fail(err)
+		} else {
+			c.pool.late.taken(from, c.pool.cfg.Clock())
 		}
 		c.settle()
 	})
 }
 
-// writeAll writes p, waiting for room. Every byte taken starts the clock anew.
+// writeAll writes p, which counts as queued, waiting for room. Every byte taken
+// starts the clock anew.
 func (c *Conn) writeAll(p []byte) error {
-	timeout := c.pool.cfg.SlowTimeout
+	timeout, queued := c.pool.cfg.SlowTimeout, &c.pool.queued
+	defer func() { queued.Add(-int64(len(p))) }()
 	for len(p) > 0 {
 		var n int
 		var err error
@@ -238,6 +248,7 @@ func (c *Conn) writeAll(p []byte) error {
 			n, err = c.nc.Write(p[:min(len(p), blockingPiece)])
 		}
 		p = p[n:]
+		queued.Add(-int64(n))
 		c.count(n)
 		if err != nil {
 			return err

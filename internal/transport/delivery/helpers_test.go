@@ -36,12 +36,16 @@ type numbers struct {
 	err    error
 	closed bool
 	wake   func()
+
+	live     int64 // what Received returns after a Pull that gave something
+	received int64
 }
 
 func (n *numbers) Pull(limit int, emit func([]byte)) (bool, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.pulls++
+	n.received = 0
 	for size := 0; n.pos < n.head; {
 		if size >= limit {
 			return true, nil
@@ -52,9 +56,16 @@ func (n *numbers) Pull(limit int, emit func([]byte)) (bool, error) {
 		}
 		msg := fmt.Appendf(nil, "%d%s", n.pos, n.pad)
 		emit(msg)
+		n.received = n.live
 		size += len(msg)
 	}
 	return false, n.err
+}
+
+func (n *numbers) Received() int64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.received
 }
 
 func (n *numbers) Close() {

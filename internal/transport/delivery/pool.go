@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tycostream/tycostream/internal/histogram"
 )
 
 // Config sets a pool's limits. Zero fields get defaults.
@@ -12,6 +14,10 @@ type Config struct {
 	Workers     int           // goroutines that write; GOMAXPROCS, at least 2
 	PassBytes   int           // what one pass gathers for one connection; 64 KiB
 	SlowTimeout time.Duration // a blocked client that takes not one byte for so long is cut off; 10 min
+
+	// Clock is the one of Source.Received: nanoseconds that never go back. Nil
+	// is one that starts with the pool.
+	Clock func() int64
 }
 
 func (c Config) withDefaults() Config {
@@ -24,6 +30,10 @@ func (c Config) withDefaults() Config {
 	if c.SlowTimeout <= 0 {
 		c.SlowTimeout = 10 * time.Minute
 	}
+	if c.Clock == nil {
+		start := time.Now()
+		c.Clock = func() int64 { return int64(time.Since(start)) }
+	}
 	return c
 }
 
@@ -32,6 +42,10 @@ type Stats struct {
 	Writes  uint64 // writes begun
 	Blocked int64  // connections whose socket is full now
 	Slow    uint64 // connections cut off by SlowTimeout
+	Queued  int64  // bytes that wait: tails of blocked connections, and frames given to Send
+
+	Write         histogram.Counts // of passes: from the first byte tried until all bytes were taken
+	ChangeLatency histogram.Counts // of passes with live changes: from Source.Received until all bytes were taken
 }
 
 // Counters count what connections carry. Connections of a kind share them.
@@ -42,10 +56,12 @@ type Counters struct {
 
 // Pool is a set of delivery workers.
 type Pool struct {
-	cfg Config
+	cfg     Config
+	workers []*worker
 
-	writes, slow atomic.Uint64
-	blocked      atomic.Int64
+	slow            atomic.Uint64
+	blocked, queued atomic.Int64
+	late            timing // of passes whose connection was blocked meanwhile
 
 	buffers sync.Pool // *[]byte, of blocked connections' tails and workers
 	wg      sync.WaitGroup
@@ -66,7 +82,10 @@ func NewPool(cfg Config) *Pool {
 		return &b
 	}
 	for range p.cfg.Workers {
-		p.wg.Go(newWorker(p).run)
+		p.workers = append(p.workers, newWorker(p))
+	}
+	for _, w := range p.workers {
+		p.wg.Go(w.run)
 	}
 	return p
 }
@@ -83,10 +102,35 @@ func (p *Pool) Close() {
 
 // Stats returns the counters.
 func (p *Pool) Stats() Stats {
-	return Stats{
-		Writes:  p.writes.Load(),
-		Blocked: p.blocked.Load(),
-		Slow:    p.slow.Load(),
+	s := Stats{
+		Blocked:       p.blocked.Load(),
+		Slow:          p.slow.Load(),
+		Queued:        p.queued.Load(),
+		Write:         p.late.write.Counts(),
+		ChangeLatency: p.late.change.Counts(),
+	}
+	for _, w := range p.workers {
+		s.Writes += w.writes.Load()
+		s.Write.Add(w.timing.write.Counts())
+		s.ChangeLatency.Add(w.timing.change.Counts())
+	}
+	return s
+}
+
+// timing is how long passes took. Each worker has its own, so that none waits
+// for another one's cache line.
+type timing struct{ write, change histogram.Histogram }
+
+// moment is where a pass is timed from.
+type moment struct {
+	began    int64 // its first byte was tried
+	received int64 // the oldest of its streams' newest changes came in; 0: none is live
+}
+
+func (t *timing) taken(m moment, now int64) {
+	t.write.Observe(time.Duration(now - m.began))
+	if m.received != 0 {
+		t.change.Observe(time.Duration(now - m.received))
 	}
 }
 

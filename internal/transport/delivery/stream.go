@@ -11,6 +11,10 @@ type Source interface {
 	// left. With more=false, the stream's Wake is called when there may be
 	// something again. An error ends the stream.
 	Pull(limit int, emit func(msg []byte)) (more bool, err error)
+
+	// Received returns when the newest live change that the last Pull handed
+	// out came in, on Config.Clock; 0 if it handed out none.
+	Received() int64
 	Close()
 }
 
@@ -83,22 +87,24 @@ func (s *Stream) Close() {
 	s.mu.Unlock()
 }
 
-// pull pulls once. It returns what the stream's end leaves behind.
-func (s *Stream) pull(limit int, emit func([]byte)) (more bool, last []byte) {
+// pull pulls once. It returns when what was pulled came in, and what the
+// stream's end leaves behind.
+func (s *Stream) pull(limit int, emit func([]byte)) (more bool, received int64, last []byte) {
 	s.mu.Lock()
 	if s.src == nil {
 		s.mu.Unlock()
-		return false, nil
+		return false, 0, nil
 	}
 	more, err := s.src.Pull(limit, emit)
+	received = s.src.Received()
 	if err == nil {
 		s.mu.Unlock()
-		return more, nil
+		return more, received, nil
 	}
 	s.src.Close()
 	s.src, s.closed = nil, true
 	s.mu.Unlock()
-	return false, s.end(err) // outside the lock: it takes the owner's
+	return false, received, s.end(err) // outside the lock: it takes the owner's
 }
 
 // list is a queue of streams, linked through Stream.next.

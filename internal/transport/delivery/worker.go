@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
@@ -22,7 +23,11 @@ type worker struct {
 	more []*Stream
 	cur  *Stream
 	msgs uint64
+	from moment // of the pass
 	emit func([]byte)
+
+	writes atomic.Uint64
+	timing timing
 }
 
 func newWorker(p *Pool) *worker {
@@ -60,7 +65,7 @@ func (w *worker) pass(c *Conn) {
 	if !ok {
 		return
 	}
-	w.buf, w.msgs = w.buf[:0], 0
+	w.buf, w.msgs, w.from = w.buf[:0], 0, moment{}
 	own := len(out) >= ownOut
 	if own {
 		c.putBack(ready, nil)
@@ -100,7 +105,10 @@ func (w *worker) gather(c *Conn, ready list) {
 		}
 		s.ready.Store(false) // before the pull: what comes during it wakes again
 		w.cur = s
-		more, last := s.pull(limit-len(w.buf), w.emit)
+		more, received, last := s.pull(limit-len(w.buf), w.emit)
+		if received != 0 && (w.from.received == 0 || received < w.from.received) {
+			w.from.received = received
+		}
 		if last != nil {
 			w.buf = wsframe.Append(w.buf, wsframe.Text, last)
 		}
@@ -120,11 +128,16 @@ func (w *worker) write(c *Conn, p []byte) (int, error) {
 		return 0, nil
 	}
 	c.all.Messages.Add(w.msgs)
-	w.pool.writes.Add(1)
+	w.writes.Add(1)
+	clock := w.pool.cfg.Clock
+	w.from.began = clock()
 	if c.raw == nil {
 		return 0, nil
 	}
 	n, err := w.try.write(c.raw, p)
+	if n == len(p) {
+		w.timing.taken(w.from, clock())
+	}
 	c.count(n)
 	return n, err
 }
@@ -132,12 +145,12 @@ func (w *worker) write(c *Conn, p []byte) (int, error) {
 func (w *worker) block(c *Conn, tail []byte, own bool) {
 	switch {
 	case own:
-		c.block(tail, nil)
+		c.block(tail, w.from, nil)
 	case len(tail) <= keepTail:
-		c.block(bytes.Clone(tail), nil)
+		c.block(bytes.Clone(tail), w.from, nil)
 	default:
 		buf := w.buf
 		w.buf = w.pool.buffer()
-		c.block(tail, func() { w.pool.release(buf) })
+		c.block(tail, w.from, func() { w.pool.release(buf) })
 	}
 }
