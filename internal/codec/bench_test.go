@@ -32,15 +32,25 @@ func livePnLRow(i int, price string) relation.Row {
 }
 
 func livePnLShape() Shape {
-	return Shape{Schema: livePnL(), Types: Types{Row: "LivePnL", Update: "LivePnLUpdate", Changes: "LivePnLChanges"}}
+	return Shape{Schema: livePnL(), Types: Types{Row: "LivePnL", Update: "LivePnLUpdate", Changes: "LivePnLChanges", Columns: "LivePnLColumns", ColumnSet: "LivePnLColumnSet", KeySet: "LivePnLKeySet"}}
 }
 
 func livePnLUpdate() []Field {
-	var data []Field
-	for _, c := range livePnL().Columns {
-		data = append(data, Field{Alias: c.Field, Name: c.Field})
+	return append(fields("operation", "fields", "timestamp"), object("data", allColumns(livePnL())...))
+}
+
+// allColumns selects every column under its own name.
+func allColumns(s *relation.Schema) []Field {
+	var sel []Field
+	for _, c := range s.Columns {
+		sel = append(sel, Field{Alias: c.Field, Name: c.Field})
 	}
-	return append(fields("operation", "fields", "timestamp"), object("data", data...))
+	return sel
+}
+
+// header selects what both shapes of frames have.
+func header() []Field {
+	return fields("kind", "last", "timestamp", "cursor", "from", "asOf", "sentAt", "state")
 }
 
 func updateFrame(n int) *feed.Frame {
@@ -66,17 +76,23 @@ func encoders(tb testing.TB) map[string]feed.Encoder {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	sel := append(fields("kind", "last", "timestamp", "cursor", "from", "asOf", "sentAt", "state"), object("changes", livePnLUpdate()...))
-	frame, err := CompileChanges(livePnLShape(), "livePnLChanges", sel)
+	frame, err := CompileChanges(livePnLShape(), "livePnLChanges", append(header(), object("changes", livePnLUpdate()...)))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return map[string]feed.Encoder{
+	all := map[string]feed.Encoder{
 		"update": update,
 		"frame":  frame,
 		"tsv":    TSV(livePnL()),
 		"jsonl":  JSONLines(livePnLShape()),
 	}
+	sel := append(header(), object("upserts", allColumns(livePnL())...), object("deletes", fields("_key", "instrumentId")...))
+	for name, numbers := range map[string]Numbers{"columns": Exact, "numbers": Number} {
+		if all[name], err = CompileColumns(livePnLShape(), "livePnLColumns", sel, numbers); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return all
 }
 
 // TestAllocs holds the promise that encoding costs nothing but bytes.
@@ -88,11 +104,7 @@ func TestAllocs(t *testing.T) {
 		})
 	}
 	sh := tradesShape()
-	var data []Field
-	for _, c := range sh.Schema.Columns {
-		data = append(data, Field{Alias: c.Field, Name: c.Field})
-	}
-	data = append(data, fields("_key")...)
+	data := append(allColumns(sh.Schema), fields("_key")...)
 	odd := relation.Texts("x", "é\n", "short", "1e", "1905-01-01 00:00:00+00:19:32", `{"a\"b",{}}`, `{"k": [1, "\\2"]}`)
 	f := &feed.Frame{Events: []feed.Event{{Op: feed.Insert, Row: row1}, {Op: feed.Update, Old: row1, Row: row2}, {Op: feed.Delete, Row: odd}}}
 	for _, style := range []bool{false, true} {
@@ -132,13 +144,15 @@ func benchEncode(b *testing.B, name string, f *feed.Frame) {
 func BenchmarkEncodeUpdate(b *testing.B) { benchEncode(b, "update", updateFrame(1)) }
 
 func BenchmarkEncodeFrame(b *testing.B) {
-	for _, n := range []int{1, 100} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) { benchEncode(b, "frame", updateFrame(n)) })
+	for _, name := range []string{"frame", "columns"} {
+		for _, n := range []int{1, 100} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) { benchEncode(b, name, updateFrame(n)) })
+		}
 	}
 }
 
 func BenchmarkEncodeSnapshot(b *testing.B) {
-	for _, name := range []string{"update", "frame"} {
+	for _, name := range []string{"update", "frame", "columns", "numbers"} {
 		b.Run(name, func(b *testing.B) { benchEncode(b, name, snapshotFrame(1000)) })
 	}
 }

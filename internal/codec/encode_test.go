@@ -33,7 +33,7 @@ func tradesShape() Shape {
 	s := trades()
 	return Shape{
 		Schema:    s,
-		Types:     Types{Row: "Trades", Update: "TradesUpdate", Changes: "TradesChanges"},
+		Types:     Types{Row: "Trades", Update: "TradesUpdate", Changes: "TradesChanges", Columns: "TradesColumns", ColumnSet: "TradesColumnSet", KeySet: "TradesKeySet"},
 		Anomalies: NewAnomalies(s),
 		Now:       func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC) },
 	}
@@ -227,6 +227,10 @@ func TestCompileErrors(t *testing.T) {
 		_, err := CompileChanges(tradesShape(), "t", sel)
 		return err
 	}
+	columns := func(sel ...Field) error {
+		_, err := CompileColumns(tradesShape(), "t", sel, Exact)
+		return err
+	}
 	row := func(sel ...Field) error {
 		_, err := CompileRow(tradesShape(), sel)
 		return err
@@ -246,6 +250,13 @@ func TestCompileErrors(t *testing.T) {
 		{"list without selection", frame(fields("changes")...), `field "changes" of TradesChanges: no field of TradesUpdate is selected`},
 		{"selection from a column", row(object("meta", fields("k")...)), `field "meta" of Trades: it has no fields to select`},
 		{"selection from a leaf", frame(object("kind", fields("k")...)), `field "kind" of TradesChanges: it has no fields to select`},
+		{"unknown in column frame", columns(fields("changes")...), `field "changes" of TradesColumns: unknown field`},
+		{"unknown in column set", columns(object("upserts", fields("x")...)), `field "upserts" of TradesColumns: field "x" of TradesColumnSet: unknown field`},
+		{"no key column", columns(object("deletes", fields("symbol")...)), `field "deletes" of TradesColumns: field "symbol" of TradesKeySet: unknown field`},
+		{"set without selection", columns(fields("upserts")...), `field "upserts" of TradesColumns: no field of TradesColumnSet is selected`},
+		{"selection from a list", columns(object("upserts", object("id", fields("k")...))), `field "upserts" of TradesColumns: field "id" of TradesColumnSet: it has no fields to select`},
+		{"selection from the keys", columns(object("deletes", object("_key", fields("k")...))), `field "deletes" of TradesColumns: field "_key" of TradesKeySet: it has no fields to select`},
+		{"same key twice in a set", columns(object("upserts", fields("id", "id")...)), `field "upserts" of TradesColumns: "id" is selected twice from TradesColumnSet`},
 		{"same key twice", row(fields("id", "id")...), `"id" is selected twice from Trades`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -254,6 +265,13 @@ func TestCompileErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func newID(enc feed.Encoder, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return enc.ID()
 }
 
 // TestID checks that whatever changes the bytes changes the ID, and nothing else.
@@ -305,6 +323,25 @@ func TestID(t *testing.T) {
 		t.Fatal(err)
 	}
 	add("frames", frame.ID())
+	add("frames alone", newID(CompileChanges(tradesShape(), "", []Field{{Alias: "changes", Name: "changes", Fields: []Field{data}}})))
+	columns := func(sh Shape, alias string, n Numbers, name string) string {
+		return newID(CompileColumns(sh, alias, []Field{{Alias: "kind", Name: "kind"}, {Alias: "x", Name: name, Fields: fields("id")}}, n))
+	}
+	add("columns", columns(tradesShape(), "t", Exact, "upserts"))
+	add("numbers", columns(tradesShape(), "t", Number, "upserts"))
+	add("deletes", columns(tradesShape(), "t", Exact, "deletes"))
+	add("columns alone", columns(tradesShape(), "", Exact, "upserts"))
+	for i := range 3 {
+		sh := tradesShape()
+		*[]*string{&sh.Types.Columns, &sh.Types.ColumnSet, &sh.Types.KeySet}[i] = "X"
+		add("type name "+strconv.Itoa(i), columns(sh, "t", Exact, "upserts"))
+	}
+	if one, two := columns(other, "t", Number, "upserts"), columns(tradesShape(), "t", Number, "upserts"); one != two {
+		t.Error("equal column encoders have different IDs")
+	}
+	header := fields("kind", "last", "timestamp")
+	add("header of changes", newID(CompileChanges(tradesShape(), "t", header)))
+	add("header of columns", newID(CompileColumns(tradesShape(), "t", header, Exact)))
 	add("TSV", TSV(trades()).ID())
 	add("JSON lines", JSONLines(tradesShape()).ID())
 	if one, two := TSV(trades()), TSV(trades()); one.ID() != two.ID() {
@@ -376,7 +413,7 @@ func TestConcurrentUse(t *testing.T) {
 				var dst []byte
 				for range 20 {
 					dst, _ = enc.Encode(dst[:0], nil, frame)
-					if name != "frame" && string(dst) != string(want) { // frames hold sentAt
+					if !enc.Frames() && string(dst) != string(want) { // frames hold sentAt
 						t.Errorf("%s: messages differ between goroutines", name)
 						return
 					}

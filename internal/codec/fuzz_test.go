@@ -48,10 +48,29 @@ func FuzzCell(f *testing.F) {
 		if want, known := reference(col, text); known && !style && got != want {
 			t.Errorf("%v %q: got %s, want %s", col.Kind, text, got, want)
 		}
+		if want := asNumber(col.Kind, got); numberCell(col, style, text) != want {
+			t.Errorf("%v %q: got number %s, want %s", col.Kind, text, numberCell(col, style, text), want)
+		}
 		if fault != 0 && got != "null" && col.Kind != relation.Array {
 			t.Errorf("%v %q: fault %d, and yet %s", col.Kind, text, fault, got)
 		}
 	})
+}
+
+// asNumber is what Number makes of the JSON of an exact cell.
+func asNumber(k relation.Kind, exact string) string {
+	if k != relation.Decimal && k != relation.BigInt {
+		return exact
+	}
+	if exact = strings.Trim(exact, `"`); specialText.MatchString(exact) {
+		return "null"
+	}
+	return exact
+}
+
+func numberCell(col relation.Column, style bool, text string) string {
+	sh := Shape{Schema: &relation.Schema{Columns: []relation.Column{col}}, StringScalars: style}
+	return string(newColumn(&sh, 0).as(Number).append(nil, text))
 }
 
 // checkLine checks what every transport relies on.
@@ -216,11 +235,8 @@ func FuzzMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c, d, e, g, h string, style bool) {
 		sh := tradesShape()
 		sh.StringScalars = style
-		var data []Field
-		for _, c := range sh.Schema.Columns {
-			data = append(data, Field{Alias: c.Field, Name: c.Field})
-		}
-		update := append(fields("operation", "fields", "timestamp"), object("data", append(data, fields("_key")...)...))
+		data := append(allColumns(sh.Schema), fields("_key")...)
+		update := append(fields("operation", "fields", "timestamp"), object("data", data...))
 		row := relation.Texts(a, b, c, d, e, g, h)
 		frame := &feed.Frame{Kind: feed.LiveFrame, Last: true, Cursor: a, From: b, Events: []feed.Event{
 			{Op: feed.Insert, Row: row}, {Op: feed.Update, Old: row1, Row: row}, {Op: feed.Delete, Row: row},
@@ -234,7 +250,8 @@ func FuzzMessages(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, enc := range []feed.Encoder{updates, changes} {
+		columns := []Field{object("upserts", data...), object("deletes", fields("_key", "id", "symbol", "tags")...), {Alias: "c", Name: "cursor"}}
+		for _, enc := range []feed.Encoder{updates, changes, compileColumns(t, sh, Exact, columns...), compileColumns(t, sh, Number, columns...)} {
 			for _, m := range messages(t, enc, frame) {
 				checkLine(t, m)
 			}
