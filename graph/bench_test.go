@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/tycostream/tycostream/graph/sdl"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -16,18 +17,11 @@ func BenchmarkRewrite(b *testing.B) {
 	s := style(false, trades())
 	f := newFeed(b, s, tradeRows()...)
 	m := Model{Sources: []Source{{Name: "trades", Base: "trades", Schema: s, Feed: f}}}
-	typed, err := buildTyped(&m)
+	schema, err := sdl.Build(sources, m.schema())
 	if err != nil {
 		b.Fatal(err)
 	}
-	joined, err := merge(typed.String())
-	if err != nil {
-		b.Fatal(err)
-	}
-	x, err := newExecutable(joined, typed.routes, newResolver(&m))
-	if err != nil {
-		b.Fatal(err)
-	}
+	x := newExecutable(schema, newResolver(&m))
 	e, err := New(m)
 	if err != nil {
 		b.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/tycostream/tycostream/graph/sdl"
 )
 
 // collector resolves fragments, @skip and @include. gqlgen's CollectFields
@@ -34,7 +36,7 @@ func (c *collector) flatten(set ast.SelectionSet, typ string) ast.SelectionSet {
 // they are.
 func (c *collector) roots(op *ast.OperationDefinition) ast.SelectionSet {
 	var g fieldGroup
-	c.gather(&g, op.SelectionSet, rootNames[op.Operation], map[string]bool{})
+	c.gather(&g, op.SelectionSet, sdl.RootName(op.Operation), map[string]bool{})
 	return g.fields
 }
 

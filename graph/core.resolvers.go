@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/tycostream/tycostream/graph/model"
+	"github.com/tycostream/tycostream/graph/sdl"
 )
 
 // Sources is the resolver for the sources field.
@@ -27,14 +28,33 @@ func (r *queryResolver) Row(ctx context.Context, source string, key model.Exact)
 	return r.one(ctx, source, values)
 }
 
+// Changes is the resolver for the changes field.
+func (r *queryResolver) Changes(ctx context.Context, source string, where *model.Exact, resumeFrom *string) (model.Encoded, error) {
+	return r.frame(ctx, source, sdl.CoreChanges, frameArguments{where: where, resumeFrom: resumeFrom})
+}
+
+// Columns is the resolver for the columns field.
+func (r *queryResolver) Columns(ctx context.Context, source string, where *model.Exact, resumeFrom *string, numbers *model.Exact) (model.Encoded, error) {
+	return r.frame(ctx, source, sdl.CoreColumns, frameArguments{where: where, resumeFrom: resumeFrom, numbers: numbers})
+}
+
 // Updates is the resolver for the updates field.
-func (r *subscriptionResolver) Updates(ctx context.Context, source string, where *model.Exact, snapshot *bool) (<-chan model.Encoded, error) {
-	return r.subscription(ctx, source, coreUpdates, where, snapshot, nil)
+func (r *subscriptionResolver) Updates(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact) (<-chan model.Encoded, error) {
+	return r.subscription(ctx, source, sdl.CoreUpdates, frameArguments{where: where, snapshot: snapshot, maxRate: maxRate})
 }
 
 // Changes is the resolver for the changes field.
-func (r *subscriptionResolver) Changes(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRows *int) (<-chan model.Encoded, error) {
-	return r.subscription(ctx, source, coreChanges, where, snapshot, maxRows)
+func (r *subscriptionResolver) Changes(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact, maxRows *int, resumeFrom *string) (<-chan model.Encoded, error) {
+	return r.subscription(ctx, source, sdl.CoreChanges, frameArguments{
+		where: where, snapshot: snapshot, maxRate: maxRate, maxRows: maxRows, resumeFrom: resumeFrom,
+	})
+}
+
+// Columns is the resolver for the columns field.
+func (r *subscriptionResolver) Columns(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact, maxRows *int, resumeFrom *string, numbers *model.Exact) (<-chan model.Encoded, error) {
+	return r.subscription(ctx, source, sdl.CoreColumns, frameArguments{
+		where: where, snapshot: snapshot, maxRate: maxRate, maxRows: maxRows, resumeFrom: resumeFrom, numbers: numbers,
+	})
 }
 
 // Query returns QueryResolver implementation.

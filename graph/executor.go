@@ -11,6 +11,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/parser"
+
+	"github.com/tycostream/tycostream/graph/sdl"
 )
 
 // Executor executes operations against the schema of one [Model]. It
@@ -45,15 +47,12 @@ func New(m Model) (*Executor, error) {
 			return nil, fmt.Errorf("source %q has columns but no feed", s.Name)
 		}
 	}
-	typed, joined, err := build(&m)
+	schema, err := sdl.Build(sources, m.schema())
 	if err != nil {
 		return nil, err
 	}
-	e := &Executor{limits: m.Limits, errors: presenter{log: m.Log}, sdl: joined.sdl()}
-	x, err := newExecutable(joined, typed.routes, newResolver(&m))
-	if err != nil {
-		return nil, err
-	}
+	e := &Executor{limits: m.Limits, errors: presenter{log: m.Log}, sdl: schema.Text()}
+	x := newExecutable(schema, newResolver(&m))
 	x.present, x.queryRows = e.errors.present, m.Limits.QueryRows
 	e.inner = executor.New(x)
 	e.inner.SetErrorPresenter(e.errors.present)
@@ -72,20 +71,11 @@ func New(m Model) (*Executor, error) {
 
 // SDL returns the schema of a model as clients see it. Sources need no feed.
 func SDL(m Model) (string, error) {
-	_, joined, err := build(&m)
+	schema, err := sdl.Build(sources, m.schema())
 	if err != nil {
 		return "", err
 	}
-	return joined.sdl(), nil
-}
-
-func build(m *Model) (*typedSchema, *merged, error) {
-	typed, err := buildTyped(m)
-	if err != nil {
-		return nil, nil, fmt.Errorf("build schema: %w", err)
-	}
-	joined, err := merge(typed.String())
-	return typed, joined, err
+	return schema.Text(), nil
 }
 
 // SDL returns the schema as clients see it.

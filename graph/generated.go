@@ -44,10 +44,13 @@ type QueryResolver interface {
 	Sources(ctx context.Context) ([]model.Source, error)
 	Rows(ctx context.Context, source string, where *model.Exact, orderBy *model.Exact, limit *int, offset *int) (model.Encoded, error)
 	Row(ctx context.Context, source string, key model.Exact) (model.Encoded, error)
+	Changes(ctx context.Context, source string, where *model.Exact, resumeFrom *string) (model.Encoded, error)
+	Columns(ctx context.Context, source string, where *model.Exact, resumeFrom *string, numbers *model.Exact) (model.Encoded, error)
 }
 type SubscriptionResolver interface {
-	Updates(ctx context.Context, source string, where *model.Exact, snapshot *bool) (<-chan model.Encoded, error)
-	Changes(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRows *int) (<-chan model.Encoded, error)
+	Updates(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact) (<-chan model.Encoded, error)
+	Changes(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact, maxRows *int, resumeFrom *string) (<-chan model.Encoded, error)
+	Columns(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact, maxRows *int, resumeFrom *string, numbers *model.Exact) (<-chan model.Encoded, error)
 }
 
 type executableSchema graphql.ExecutableSchemaState[ResolverRoot, DirectiveRoot, ComplexityRoot]
@@ -345,6 +348,74 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_changes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "source",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["source"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "resumeFrom",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["resumeFrom"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_columns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "source",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["source"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "resumeFrom",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["resumeFrom"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "numbers",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["numbers"] = arg3
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_row_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -440,14 +511,92 @@ func (ec *executionContext) field_Subscription_changes_args(ctx context.Context,
 		return nil, err
 	}
 	args["snapshot"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "maxRows",
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "maxRate",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxRate"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "maxRows",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["maxRows"] = arg3
+	args["maxRows"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "resumeFrom",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["resumeFrom"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_columns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "source",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["source"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "snapshot",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["snapshot"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "maxRate",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxRate"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "maxRows",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxRows"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "resumeFrom",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["resumeFrom"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "numbers",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["numbers"] = arg6
 	return args, nil
 }
 
@@ -478,6 +627,14 @@ func (ec *executionContext) field_Subscription_updates_args(ctx context.Context,
 		return nil, err
 	}
 	args["snapshot"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "maxRate",
+		func(ctx context.Context, v any) (*model.Exact, error) {
+			return ec.unmarshalOExact2ᚖgithubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐExact(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["maxRate"] = arg3
 	return args, nil
 }
 
@@ -797,6 +954,94 @@ func (ec *executionContext) fieldContext_Query_row(ctx context.Context, field gr
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_row_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_changes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Changes(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["resumeFrom"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Encoded) graphql.Marshaler {
+			return ec.marshalNEncoded2githubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐEncoded(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_changes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Encoded does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_changes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_columns(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_columns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Columns(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["resumeFrom"].(*string), fc.Args["numbers"].(*model.Exact))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Encoded) graphql.Marshaler {
+			return ec.marshalNEncoded2githubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐEncoded(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_columns(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Encoded does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_columns_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -1197,7 +1442,7 @@ func (ec *executionContext) _Subscription_updates(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Updates(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["snapshot"].(*bool))
+			return ec.Resolvers.Subscription().Updates(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["snapshot"].(*bool), fc.Args["maxRate"].(*model.Exact))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Encoded) graphql.Marshaler {
@@ -1241,7 +1486,7 @@ func (ec *executionContext) _Subscription_changes(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Changes(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["snapshot"].(*bool), fc.Args["maxRows"].(*int))
+			return ec.Resolvers.Subscription().Changes(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["snapshot"].(*bool), fc.Args["maxRate"].(*model.Exact), fc.Args["maxRows"].(*int), fc.Args["resumeFrom"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.Encoded) graphql.Marshaler {
@@ -1269,6 +1514,50 @@ func (ec *executionContext) fieldContext_Subscription_changes(ctx context.Contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Subscription_changes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_columns(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_columns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Columns(ctx, fc.Args["source"].(string), fc.Args["where"].(*model.Exact), fc.Args["snapshot"].(*bool), fc.Args["maxRate"].(*model.Exact), fc.Args["maxRows"].(*int), fc.Args["resumeFrom"].(*string), fc.Args["numbers"].(*model.Exact))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Encoded) graphql.Marshaler {
+			return ec.marshalNEncoded2githubᚗcomᚋtycostreamᚋtycostreamᚋgraphᚋmodelᚐEncoded(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_columns(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Encoded does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_columns_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2485,6 +2774,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "changes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_changes(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "columns":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_columns(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Query___type(ctx, field)
@@ -2620,6 +2953,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_updates(ctx, fields[0])
 	case "changes":
 		return ec._Subscription_changes(ctx, fields[0])
+	case "columns":
+		return ec._Subscription_columns(ctx, fields[0])
 	default:
 		panic("unknown field " + strconv.Quote(fields[0].Name))
 	}

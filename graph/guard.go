@@ -10,6 +10,8 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 	"github.com/vektah/gqlparser/v2/validator/core"
 	"github.com/vektah/gqlparser/v2/validator/rules"
+
+	"github.com/tycostream/tycostream/graph/sdl"
 )
 
 // budget counts the values of an operation against Limits.
@@ -142,11 +144,12 @@ func tooManyFields(limit int) *gqlerror.Error {
 // before it is executed.
 type guard struct {
 	limits *Limits
-	routes map[ast.Operation]map[string]*route
+	routes sdl.Routes
 }
 
-// scanPrice is how many selected fields a query of all rows counts for, from
-// the second on: each reads its source from end to end.
+// scanPrice is how many selected fields a list of all rows counts for, from
+// the second on: each reads its source from end to end, or writes all of it
+// once more.
 const scanPrice = 20
 
 func (guard) ExtensionName() string                   { return "Guard" }
@@ -167,12 +170,13 @@ func (g guard) MutateOperationContext(_ context.Context, op *graphql.OperationCo
 		return coded(codeTooDeep, fmt.Sprintf(
 			"the operation nests %d levels deep, fragments expanded: the limit is %d, the setting limits.depth", x.depth, g.limits.Depth))
 	}
-	return g.checkRoots(op.Operation, c.roots(op.Operation), x.fields)
+	return g.checkRoots(&c, op.Operation, x.fields)
 }
 
 // checkRoots refuses a subscription to two streams at once (the validation
 // rule lets two aliases of one field pass), and queries that read too much.
-func (g guard) checkRoots(op *ast.OperationDefinition, roots ast.SelectionSet, fields int) *gqlerror.Error {
+func (g guard) checkRoots(c *collector, op *ast.OperationDefinition, fields int) *gqlerror.Error {
+	roots := c.roots(op)
 	if op.Operation == ast.Subscription && len(roots) != 1 {
 		return validationError(op.Position, fmt.Sprintf(
 			"a subscription selects exactly one field, and this one selects %d: send one subscription for each", len(roots)))
@@ -180,17 +184,44 @@ func (g guard) checkRoots(op *ast.OperationDefinition, roots ast.SelectionSet, f
 	scans := 0
 	for _, s := range roots {
 		if f, ok := s.(*ast.Field); ok {
-			if r := g.routes[op.Operation][f.Name]; r != nil && r.core == coreRows {
-				scans++
-			}
+			scans += g.scans(c, op.Operation, f)
 		}
 	}
 	if scans > 1 && fields+(scans-1)*scanPrice > g.limits.Fields {
 		return coded(codeTooComplex, fmt.Sprintf(
-			"the operation reads sources from end to end %d times, each counted as %d fields: no more than %d are allowed, the setting limits.fields",
+			"the operation lists all rows of sources %d times, each counted as %d fields: no more than %d are allowed, the setting limits.fields",
 			scans, scanPrice, g.limits.Fields))
 	}
 	return nil
+}
+
+// scans returns how many lists of all rows a root field asks for.
+func (g guard) scans(c *collector, op ast.Operation, f *ast.Field) int {
+	r := g.routes[op][f.Name]
+	switch {
+	case r == nil:
+	case r.Core == sdl.CoreRows:
+		return 1
+	case r.Core == sdl.CoreChanges, r.Core == sdl.CoreColumns:
+		var frame fieldGroup
+		c.gather(&frame, f.SelectionSet, f.Definition.Type.Name(), map[string]bool{})
+		return listings(frame.fields)
+	}
+	return 0
+}
+
+// listings returns how often a frame's selection lists the frame's rows: its
+// lists may be selected several times, under different aliases.
+func listings(frame ast.SelectionSet) int {
+	most, each := 1, map[string]int{}
+	for _, s := range frame {
+		f, ok := s.(*ast.Field)
+		if ok && (f.Name == "changes" || f.Name == "upserts" || f.Name == "deletes") {
+			each[f.Name]++
+			most = max(most, each[f.Name])
+		}
+	}
+	return most
 }
 
 // extent is the size of a selection set with its fragments expanded.

@@ -23,9 +23,11 @@ type Sink struct {
 	// Source is the source's name in schema.yaml.
 	Source string
 
-	// Kind is what a message holds, for metrics: "rows" (one) or "changes" (a
-	// frame).
+	// Kind is what a message holds, for metrics: "rows" (one), "changes" or
+	// "columns" (a frame).
 	Kind string
+
+	options feed.Options // of the cursor that Open opens
 }
 
 type sinkKey struct{}

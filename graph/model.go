@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"math"
 
+	"github.com/tycostream/tycostream/graph/sdl"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -16,6 +17,16 @@ type Model struct {
 	Sources       []Source
 	Limits        Limits
 	Log           *slog.Logger // nil: slog.Default
+}
+
+// schema returns what the schema is built from.
+func (m *Model) schema() sdl.Model {
+	out := sdl.Model{CamelCase: m.CamelCase, StringScalars: m.StringScalars}
+	for i := range m.Sources {
+		s := &m.Sources[i]
+		out.Sources = append(out.Sources, sdl.Source{Name: s.Name, Base: s.Base, Schema: s.Schema})
+	}
+	return out
 }
 
 // Source is one source of schema.yaml.

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/tycostream/tycostream/graph/model"
-	"github.com/tycostream/tycostream/internal/naming"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -16,7 +15,7 @@ func (r *Resolver) order(s *live, by *model.Exact) ([]term, error) {
 	if by == nil || by.Value == nil {
 		return nil, nil
 	}
-	name := naming.ArgumentsFor(r.model.CamelCase).OrderBy
+	name := r.args.OrderBy
 	list, _ := asList(by.Value).([]any)
 	var terms []term
 	for i, e := range list {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tycostream/tycostream/graph/model"
+	"github.com/tycostream/tycostream/graph/sdl"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/relation"
 )
@@ -30,7 +31,7 @@ func (r *Resolver) spendRows(ctx context.Context, n int) error {
 		return nil
 	}
 	return &inputError{code: codeTooMany, text: fmt.Sprintf(
-		"the query answers %d rows here, and no more than %d are allowed in all: narrow it with where or limit, or raise the setting limits.query_rows",
+		"the query answers %d rows here, and no more than %d are allowed in all: narrow it with where, rows also with limit, or raise the setting limits.query_rows",
 		n, r.limits.QueryRows)}
 }
 
@@ -97,7 +98,7 @@ func pageSize(rows int, limit, offset *int) int {
 
 func (r *Resolver) rowEncoder(ctx context.Context, s *live) (*codec.RowEncoder, error) {
 	sel := selected(ctx)
-	e, err := plan(r.plans, coreRow, s.index, "", sel, func() (*codec.RowEncoder, error) {
+	e, err := plan(r.plans, sdl.CoreRow, s.index, "", sel, func() (*codec.RowEncoder, error) {
 		return codec.CompileRow(s.shape, sel)
 	})
 	if err != nil {

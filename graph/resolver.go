@@ -8,11 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-
 	"github.com/tycostream/tycostream/graph/model"
 	"github.com/tycostream/tycostream/internal/codec"
-	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/filter"
 	"github.com/tycostream/tycostream/internal/naming"
 )
@@ -20,6 +17,7 @@ import (
 // Resolver resolves the core schema's fields.
 type Resolver struct {
 	model  *Model
+	args   naming.Arguments
 	limits Limits
 	log    *slog.Logger
 	plans  *plans
@@ -37,14 +35,17 @@ type live struct {
 
 func newResolver(m *Model) *Resolver {
 	r := &Resolver{
-		model: m, limits: m.Limits, log: m.Log,
+		model: m, args: naming.ArgumentsFor(m.CamelCase), limits: m.Limits, log: m.Log,
 		plans: newPlans(m.Limits.Cache), byName: map[string]*live{},
 	}
 	for i := range m.Sources {
 		s := &live{Source: &m.Sources[i], index: i, names: naming.For(m.Sources[i].Base, m.CamelCase)}
 		s.shape = codec.Shape{
-			Schema:        s.Schema,
-			Types:         codec.Types{Row: s.names.Row, Update: s.names.Update, Changes: s.names.ChangesFrame},
+			Schema: s.Schema,
+			Types: codec.Types{
+				Row: s.names.Row, Update: s.names.Update, Changes: s.names.ChangesFrame,
+				Columns: s.names.ColumnsFrame, ColumnSet: s.names.ColumnSet, KeySet: s.names.KeySet,
+			},
 			StringScalars: m.StringScalars,
 			Anomalies:     s.Anomalies,
 		}
@@ -85,64 +86,6 @@ func (r *Resolver) filterOptions() []filter.Option {
 		return []filter.Option{filter.JSONText()}
 	}
 	return nil
-}
-
-// endless is what subscription resolvers return: the stream itself goes
-// through the sink.
-func endless() <-chan model.Encoded {
-	c := make(chan model.Encoded)
-	close(c)
-	return c
-}
-
-// subscription fills the sink of the context.
-func (r *Resolver) subscription(
-	ctx context.Context, source, kind string, where *model.Exact, snapshot *bool, maxRows *int,
-) (<-chan model.Encoded, error) {
-	s, err := r.source(source)
-	if err != nil {
-		return nil, err
-	}
-	sink := sinkFrom(ctx)
-	if sink == nil {
-		return nil, fmt.Errorf("subscription to %q without a sink", source)
-	}
-	options := feed.Options{SkipSnapshot: snapshot != nil && !*snapshot}
-	if maxRows != nil {
-		if *maxRows < 1 {
-			return nil, badInput(naming.ArgumentsFor(r.model.CamelCase).MaxRows, fmt.Sprintf("%d rows are no frame: at least 1", *maxRows))
-		}
-		options.MaxRows = *maxRows
-	}
-	if options.Where, err = r.predicate(s, where); err != nil {
-		return nil, err
-	}
-	if options.Encoder, err = r.encoder(ctx, s, kind); err != nil {
-		return nil, err
-	}
-	sink.Source, sink.Kind = s.Name, "rows"
-	if kind == coreChanges {
-		sink.Kind = "changes"
-	}
-	sink.Open = func(wake func()) *feed.Cursor { return s.Feed.Subscribe(options, wake) }
-	return endless(), nil
-}
-
-// encoder returns the encoder for the field being resolved.
-func (r *Resolver) encoder(ctx context.Context, s *live, kind string) (feed.Encoder, error) {
-	compile := codec.CompileUpdates
-	if kind == coreChanges {
-		compile = codec.CompileChanges
-	}
-	alias := graphql.GetFieldContext(ctx).Field.Alias
-	sel := selected(ctx)
-	e, err := plan(r.plans, kind, s.index, alias, sel, func() (feed.Encoder, error) {
-		return compile(s.shape, alias, sel)
-	})
-	if err != nil {
-		return nil, badInput("", err.Error()) // validated documents fail only where @skip left nothing
-	}
-	return e, nil
 }
 
 // describe answers the sources query.

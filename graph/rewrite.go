@@ -2,87 +2,34 @@ package graph
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-)
 
-// route is where a typed root field goes.
-type route struct {
-	routeSpec
-	def *ast.FieldDefinition // the core field
-}
+	"github.com/tycostream/tycostream/graph/sdl"
+)
 
 // executable is the generated code behind the merged schema. It answers the
 // merged schema's root fields by rewriting each into the core field that its
 // route names, with the source as an argument; everything else is gqlgen's.
 type executable struct {
 	graphql.ExecutableSchema
-	routes    map[ast.Operation]map[string]*route
+	routes    sdl.Routes
 	queryRows int
 
 	// present turns an error that ends a stream into what its client sees.
 	present func(context.Context, error) *gqlerror.Error
 }
 
-// newExecutable binds routes to the core fields, and makes sure that every
-// root field leads somewhere: the generated code panics on one that does not.
-func newExecutable(m *merged, specs []routeSpec, resolvers ResolverRoot) (*executable, error) {
-	x := &executable{
-		ExecutableSchema: NewExecutableSchema(Config{Schema: m.schema, Resolvers: resolvers}),
-		routes:           map[ast.Operation]map[string]*route{},
+func newExecutable(s *sdl.Schema, resolvers ResolverRoot) *executable {
+	return &executable{
+		ExecutableSchema: NewExecutableSchema(Config{Schema: s.AST, Resolvers: resolvers}),
+		routes:           s.Routes,
 	}
-	for _, spec := range specs {
-		core, ok := m.core[spec.root][spec.core]
-		if !ok {
-			return nil, fmt.Errorf("%s field %s is routed to %s, which the core schema lacks", spec.root, spec.field, spec.core)
-		}
-		if x.routes[spec.root] == nil {
-			x.routes[spec.root] = map[string]*route{}
-		}
-		x.routes[spec.root][spec.field] = &route{routeSpec: spec, def: core.def}
-	}
-	for op := range rootNames {
-		root := m.root(op)
-		if root == nil {
-			continue
-		}
-		for _, f := range root.Fields {
-			if err := x.assertRoute(m, op, f); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return x, nil
 }
-
-func (x *executable) assertRoute(m *merged, op ast.Operation, f *ast.FieldDefinition) error {
-	if isIntrospection(f.Name) {
-		return nil
-	}
-	r := x.routes[op][f.Name]
-	if r == nil {
-		if core, ok := m.core[op][f.Name]; ok && !core.internal {
-			return nil
-		}
-		return fmt.Errorf("%s field %s leads nowhere", op, f.Name)
-	}
-	for _, a := range f.Arguments {
-		if r.key {
-			continue
-		}
-		if name, ok := r.args[a.Name]; !ok || r.def.Arguments.ForName(name) == nil {
-			return fmt.Errorf("argument %s of %s field %s leads nowhere", a.Name, op, f.Name)
-		}
-	}
-	return nil
-}
-
-func isIntrospection(field string) bool { return len(field) > 2 && field[:2] == "__" }
 
 // rewrite returns the operation that the generated code executes: the same
 // operation without fragments, its root fields replaced by core fields.
@@ -105,7 +52,7 @@ func (x *executable) rewrite(op *graphql.OperationContext) *graphql.OperationCon
 		Stats:                  op.Stats,
 	}
 	operation := *op.Operation
-	operation.SelectionSet = c.flatten(op.Operation.SelectionSet, rootNames[kind])
+	operation.SelectionSet = c.flatten(op.Operation.SelectionSet, sdl.RootName(kind))
 	copied := false
 	for i, s := range operation.SelectionSet {
 		f, ok := s.(*ast.Field)
@@ -122,20 +69,20 @@ func (x *executable) rewrite(op *graphql.OperationContext) *graphql.OperationCon
 				out.Variables = map[string]any{}
 			}
 		}
-		operation.SelectionSet[i] = r.field(f, raw, out.Variables)
+		operation.SelectionSet[i] = coreField(r, f, raw, out.Variables)
 	}
 	out.Operation = &operation
 	return out
 }
 
-// field returns the core field in place of f.
-func (r *route) field(f *ast.Field, raw, variables map[string]any) *ast.Field {
+// coreField returns the core field in place of f.
+func coreField(r *sdl.Route, f *ast.Field, raw, variables map[string]any) *ast.Field {
 	core := *f
-	core.Name, core.Definition = r.def.Name, r.def
+	core.Name, core.Definition = r.Def.Name, r.Def
 	core.Arguments = make(ast.ArgumentList, 0, len(f.Arguments)+1)
 	core.Arguments = append(core.Arguments, &ast.Argument{
 		Name:  "source",
-		Value: &ast.Value{Kind: ast.StringValue, Raw: r.source, Position: f.Position},
+		Value: &ast.Value{Kind: ast.StringValue, Raw: r.Source, Position: f.Position},
 	})
 	exact := func(name string, v any) {
 		variable := f.Alias + "." + name
@@ -146,7 +93,7 @@ func (r *route) field(f *ast.Field, raw, variables map[string]any) *ast.Field {
 		})
 	}
 	c := exactValues{raw: raw}
-	if r.key {
+	if r.Key {
 		key := make(map[string]any, len(f.Arguments))
 		for _, a := range f.Arguments {
 			if v, ok := c.value(a.Value); ok {
@@ -157,8 +104,8 @@ func (r *route) field(f *ast.Field, raw, variables map[string]any) *ast.Field {
 		return &core
 	}
 	for _, a := range f.Arguments {
-		name := r.args[a.Name]
-		def := r.def.Arguments.ForName(name)
+		name := r.Args[a.Name]
+		def := r.Def.Arguments.ForName(name)
 		if def.Type.Name() != "Exact" {
 			core.Arguments = append(core.Arguments, &ast.Argument{Name: name, Value: a.Value, Position: a.Position})
 			continue

@@ -115,6 +115,64 @@ func (e FrameKind) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
+// How columns write BigInt and Decimal.
+type NumberFormat string
+
+const (
+	// As strings, which lose nothing.
+	NumberFormatExact NumberFormat = "EXACT"
+	// As JSON numbers, which most clients read as 64-bit floats.
+	NumberFormatNumber NumberFormat = "NUMBER"
+)
+
+var AllNumberFormat = []NumberFormat{
+	NumberFormatExact,
+	NumberFormatNumber,
+}
+
+func (e NumberFormat) IsValid() bool {
+	switch e {
+	case NumberFormatExact, NumberFormatNumber:
+		return true
+	}
+	return false
+}
+
+func (e NumberFormat) String() string {
+	return string(e)
+}
+
+func (e *NumberFormat) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = NumberFormat(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid NumberFormat", str)
+	}
+	return nil
+}
+
+func (e NumberFormat) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *NumberFormat) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e NumberFormat) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
 // What an event does to a client's set of rows.
 type RowOperation string
 

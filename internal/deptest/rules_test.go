@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/codec":         {"internal/feed", "internal/relation"},
 	"graph":                  {"internal/codec", "internal/feed", "internal/filter", "internal/naming", "internal/relation"},
 	"graph/model":            nil,
+	"graph/sdl":              {"internal/naming", "internal/relation"},
 	"internal/auth":          nil,
 	"internal/transport":     {"graph", "internal/auth", "internal/codec", "internal/feed", "internal/filter", "internal/histogram", "internal/relation"},
 	"internal/transport/...": {"internal/transport/wsframe", "internal/histogram"},

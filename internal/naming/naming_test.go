@@ -49,14 +49,18 @@ func TestNamesFollowTheStyle(t *testing.T) {
 		database.Trigger: "live_pnl_trigger", database.CreateTrigger: "create_live_pnl_trigger",
 		database.DeleteTrigger: "delete_live_pnl_trigger", database.Row: "live_pnl",
 		database.Update: "live_pnlUpdate", database.Expression: "live_pnlExpression",
-		database.ChangesFrame: "live_pnlChanges",
+		database.ChangesFrame: "live_pnlChanges", database.ColumnsFrame: "live_pnlColumns",
+		database.ColumnSet: "live_pnlColumnSet", database.KeySet: "live_pnlKeySet",
 	} {
 		if got != want {
 			t.Errorf("database: got %q, want %q", got, want)
 		}
 	}
-	if got := ArgumentsFor(false); got.OrderBy != "order_by" || got.ResumeFrom != "resume_from" {
+	if got := ArgumentsFor(false); got != (Arguments{"order_by", "max_rows", "max_rate", "resume_from"}) {
 		t.Errorf("database arguments: %+v", got)
+	}
+	if got := ArgumentsFor(true); got != (Arguments{"orderBy", "maxRows", "maxRate", "resumeFrom"}) {
+		t.Errorf("camelCase arguments: %+v", got)
 	}
 	if got := Field("latest_price", "lastPrice", false); got != "lastPrice" {
 		t.Errorf("graphql_name is taken as it is, got %q", got)
@@ -168,6 +172,29 @@ func TestCheck(t *testing.T) {
 		"a source meets another's type": {
 			sources: []Source{{Name: "a", Base: "a"}, {Name: "aUpdate", Base: "aUpdate"}},
 			want:    []string{`type aUpdate`},
+		},
+		"a source meets another's frames": {
+			sources: []Source{{Name: "a_columns", Base: "a_columns"}, {Name: "a", Base: "a"}},
+			want:    []string{`query a_columns of the source "a" is already taken by the source "a_columns"`},
+		},
+		"a source meets another's column frames": {
+			camel:   true,
+			sources: []Source{{Name: "a", Base: "a"}, {Name: "AColumns", Base: "AColumns"}},
+			want:    []string{`type AColumns of the source "AColumns"`},
+		},
+		"a source meets another's column set": {
+			camel:   true,
+			sources: []Source{{Name: "a", Base: "a"}, {Name: "a_column_set", Base: "aColumnSet"}},
+			want:    []string{`type AColumnSet of the source "a_column_set" is already taken by the source "a"|graphql_name: aColumnSetRows`},
+		},
+		"an enum and the set of deleted keys": {
+			enums:   []Enum{{Name: "aKeySet", Values: []string{"x"}}},
+			sources: []Source{{Name: "a", Base: "a"}},
+			want:    []string{`type aKeySet of the source "a" is already taken by the enum "aKeySet"`},
+		},
+		"an enum and the number format": {
+			enums: []Enum{{Name: "NumberFormat", Values: []string{"x"}}},
+			want:  []string{"type NumberFormat"},
 		},
 		"columns": {
 			camel:   true,

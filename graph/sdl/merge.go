@@ -1,4 +1,4 @@
-package graph
+package sdl
 
 import (
 	"fmt"
@@ -32,16 +32,16 @@ type merged struct {
 //  2. drop core roots that are empty and that no source extends;
 //  3. validate the whole as any schema;
 //  4. drop every type that cannot be reached from a root.
-func merge(typed string) (*merged, error) {
-	input := append([]*ast.Source{validator.Prelude}, sources...)
+func merge(core []*ast.Source, typed string) (*merged, error) {
+	input := append([]*ast.Source{validator.Prelude}, core...)
 	input = append(input, &ast.Source{Name: "sources of schema.yaml", Input: typed})
 	doc, err := parser.ParseSchemas(input...)
 	if err != nil {
 		return nil, fmt.Errorf("parse schema: %w", err)
 	}
 	m := &merged{core: map[ast.Operation]map[string]coreField{}}
-	for op, root := range rootNames {
-		m.core[op] = takeInternal(doc.Definitions.ForName(root))
+	for _, op := range roots() {
+		m.core[op] = takeInternal(doc.Definitions.ForName(RootName(op)))
 	}
 	doc.Definitions = slices.DeleteFunc(doc.Definitions, func(d *ast.Definition) bool {
 		return isInternal(d.Directives) || d.Kind == ast.Object && len(d.Fields) == 0 && doc.Extensions.ForName(d.Name) == nil
@@ -57,10 +57,6 @@ func merge(typed string) (*merged, error) {
 	}
 	dropUnreachable(m.schema)
 	return m, nil
-}
-
-var rootNames = map[ast.Operation]string{
-	ast.Query: "Query", ast.Mutation: "Mutation", ast.Subscription: "Subscription",
 }
 
 func isInternal(d ast.DirectiveList) bool { return d.ForName(internalDirective) != nil }
@@ -135,11 +131,11 @@ func (m *merged) root(op ast.Operation) *ast.Definition {
 	return nil
 }
 
-// sdl prints the schema as clients see it, with a blank line between
+// Text prints the schema as clients see it, with a blank line between
 // definitions.
-func (m *merged) sdl() string {
+func (s *Schema) Text() string {
 	var printed, out strings.Builder
-	formatter.NewFormatter(&printed, formatter.WithIndent("  ")).FormatSchema(m.schema)
+	formatter.NewFormatter(&printed, formatter.WithIndent("  ")).FormatSchema(s.AST)
 	ended := false
 	for line := range strings.Lines(printed.String()) {
 		if ended {

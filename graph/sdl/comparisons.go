@@ -1,4 +1,4 @@
-package graph
+package sdl
 
 import (
 	"maps"
@@ -19,7 +19,7 @@ var scalarTexts = map[string]string{
 }
 
 // comparisons writes scalars, enums and the filter input of each.
-func (t *typedSchema) comparisons() {
+func (t *typed) comparisons() {
 	for _, name := range slices.Sorted(maps.Keys(t.scalars)) {
 		if enum := t.enums[name]; enum != nil {
 			t.add("enum %s {", name)
@@ -37,7 +37,7 @@ func (t *typedSchema) comparisons() {
 }
 
 // comparison writes the filter input of one scalar or enum.
-func (t *typedSchema) comparison(name string) {
+func (t *typed) comparison(name string) {
 	t.add("\"Conditions on a column of type %s: all of them must hold.\"\ninput %s {\n", name, naming.Comparison(name))
 	operators := func(typ string, names ...string) {
 		for _, op := range names {
