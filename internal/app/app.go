@@ -140,12 +140,7 @@ func (g *gateway) playground() http.Handler {
 
 func (g *gateway) routes(h *transport.Handler) server.Routes {
 	g.transport = h
-	registry := telemetry.NewRegistry(g.o.Build, telemetry.Snapshots{
-		Sources:       g.sources.stats,
-		Transports:    g.transportStats,
-		Subscriptions: g.subscriptionStats,
-		SlowConsumers: g.slowConsumers,
-	})
+	registry := telemetry.NewRegistry(g.o.Build, g.stats)
 	return server.Routes{
 		GraphQL: h, Stream: h.Relay(), Playground: g.playground(),
 		Metrics: telemetry.Handler(registry), Readiness: g.sources, Version: g.o.Build.Version,

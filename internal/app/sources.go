@@ -14,7 +14,6 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/server"
 	"github.com/tycostream/tycostream/internal/source"
-	"github.com/tycostream/tycostream/internal/telemetry"
 	"github.com/tycostream/tycostream/internal/transport"
 )
 
@@ -24,6 +23,7 @@ type entry struct {
 	def       *source.Definition
 	schema    *relation.Schema // nil while the columns are not known
 	feed      *feed.Feed       // nil with schema
+	meter     *meter           // the feed as its source writes to it; nil with schema
 	anomalies *codec.Anomalies // nil with schema
 }
 
@@ -65,13 +65,11 @@ func newSources(o *Options) (*sources, error) {
 
 func (s *sources) open(def *source.Definition, schema *relation.Schema) entry {
 	c := s.o.Config
-	return entry{
-		def: def, schema: schema, anomalies: codec.NewAnomalies(schema),
-		feed: feed.New(schema, feed.Config{
-			RingBytes: c.RingBytes, RingTotal: c.RingTotal, RingChunks: c.RingChunks,
-			Heartbeat: c.Heartbeat, QueryWait: c.QueryWait,
-		}),
-	}
+	f := feed.New(schema, feed.Config{
+		RingBytes: c.RingBytes, RingTotal: c.RingTotal, RingChunks: c.RingChunks,
+		Heartbeat: c.Heartbeat, QueryWait: c.QueryWait,
+	})
+	return entry{def: def, schema: schema, feed: f, meter: &meter{Feed: f}, anomalies: codec.NewAnomalies(schema)}
 }
 
 func (s *sources) all() []entry { return *s.list.Load() }
@@ -152,7 +150,7 @@ func (s *sources) found(def *source.Definition, schema *relation.Schema) (source
 		return nil, &source.Error{Class: source.Config, Text: "its columns do not make a GraphQL schema", Err: err}
 	}
 	s.o.Log.Info("source joined the schema", "source", def.Name, "columns", len(schema.Columns))
-	return list[i].feed, nil
+	return list[i].meter, nil
 }
 
 // checkNames says which names of the sources that are known cannot stand.
@@ -182,8 +180,8 @@ func (s *sources) inputs() []source.Source {
 	var out []source.Source
 	for _, e := range s.all() {
 		in := source.Source{Def: e.def}
-		if e.feed != nil {
-			in.Feed = e.feed
+		if e.meter != nil {
+			in.Feed = e.meter
 		}
 		out = append(out, in)
 	}
@@ -278,27 +276,6 @@ func lag(f relation.Frontier) float64 {
 		return 0
 	}
 	return time.Since(time.UnixMicro(f.Wall)).Seconds()
-}
-
-// stats are the sources as metrics show them.
-func (s *sources) stats() []telemetry.SourceStats {
-	supervised := s.supervised()
-	var out []telemetry.SourceStats
-	for _, e := range s.all() {
-		st, up := s.status(&e), supervised[e.def.Name]
-		t := telemetry.SourceStats{
-			Name: e.def.Name, State: st.State.String(), Rows: st.Rows, Subscribers: st.Subscribers, Filters: st.Views,
-			Inserts: st.Inserts, Updates: st.Updates, Deletes: st.Deletes, Batches: up.Batches, Reconnects: up.Reconnects,
-		}
-		if st.Frontier.Wall != 0 {
-			t.Frontier = time.UnixMicro(st.Frontier.Wall)
-		}
-		if st.LastChange != 0 {
-			t.LastChange = time.UnixMicro(st.LastChange)
-		}
-		out = append(out, t)
-	}
-	return out
 }
 
 var _ server.Readiness = (*sources)(nil)

@@ -1,105 +1,98 @@
 package telemetry_test
 
 import (
-	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/tycostream/tycostream/internal/telemetry"
 )
 
-func snapshots() telemetry.Snapshots {
-	return telemetry.Snapshots{
-		Sources: func() []telemetry.SourceStats {
-			return []telemetry.SourceStats{
-				{
-					Name: "live_pnl", State: "LIVE", Rows: 10, Subscribers: 2, Filters: 1, Inserts: 12, Updates: 5, Deletes: 2,
-					Batches: 7, Reconnects: 3, Frontier: time.Now().Add(-2 * time.Second), LastChange: time.UnixMilli(1500),
-				},
-				{Name: "trades", State: "STARTING"},
-			}
-		},
-		Transports: func() []telemetry.TransportStats {
-			return []telemetry.TransportStats{
-				{
-					Transport: "graphql-transport-ws", WebSocket: true, Connections: 4, Accepted: 9, Closed: map[string]uint64{"1000": 5},
-					MessagesSent: 100, BytesSent: 5000, MessagesReceived: 10, BytesReceived: 300,
-				},
-				{Transport: "sse", Connections: 1},
-			}
-		},
-		Subscriptions: func() []telemetry.SubscriptionStats {
-			return []telemetry.SubscriptionStats{{Source: "live_pnl", Kind: "changes", Active: 2, Started: 6}}
-		},
-		SlowConsumers: func() map[string]uint64 { return map[string]uint64{"conflated": 8} },
-	}
-}
-
-func scrape(t *testing.T, s telemetry.Snapshots) string {
-	t.Helper()
-	r := telemetry.NewRegistry(telemetry.Build{Version: "v1", Revision: "abc", Go: "go1.26"}, s)
-	w := httptest.NewRecorder()
-	telemetry.Handler(r).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
-	return w.Body.String()
-}
-
-func TestMetrics(t *testing.T) {
-	got := scrape(t, snapshots())
-	for _, want := range []string{
-		`tycostream_build_info{goversion="go1.26",revision="abc",version="v1"} 1`,
-		`tycostream_source_up{source="live_pnl"} 1`,
-		`tycostream_source_up{source="trades"} 0`,
-		`tycostream_source_state{source="trades",state="STARTING"} 1`,
-		`tycostream_source_state{source="trades",state="LIVE"} 0`,
-		`tycostream_source_rows{source="live_pnl"} 10`,
-		`tycostream_source_changes_total{op="insert",source="live_pnl"} 12`,
-		`tycostream_source_changes_total{op="delete",source="live_pnl"} 2`,
-		`tycostream_source_reconnects_total{source="live_pnl"} 3`,
-		`tycostream_source_lag_seconds{source="live_pnl"} 2.`,
-		`tycostream_source_last_change_timestamp_seconds{source="live_pnl"} 1.5`,
-		`tycostream_subscriptions_active{kind="changes",source="live_pnl"} 2`,
-		`tycostream_websocket_connections 4`,
-		`tycostream_connections_active{transport="sse"} 1`,
-		`tycostream_connections_closed_total{code="1000",transport="graphql-transport-ws"} 5`,
-		`tycostream_message_bytes_sent_total{transport="graphql-transport-ws"} 5000`,
-		`tycostream_slow_consumers_total{action="conflated"} 8`,
-		`go_goroutines `,
-		`process_open_fds `,
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%s is missing", want)
-		}
-	}
-	if strings.Contains(got, `lag_seconds{source="trades"}`) {
-		t.Error("a source without a time has a lag")
-	}
-}
-
-func TestNothingToAsk(t *testing.T) {
-	if got := scrape(t, telemetry.Snapshots{}); !strings.Contains(got, "tycostream_build_info") {
-		t.Error(got)
-	}
-}
-
-// TestNaming keeps the rules: counters end in _total, others do not, every
-// metric has help, and what is collected is what is described.
+// TestNaming keeps the rules: what promlint knows, one prefix, and that what is
+// collected is what is described.
 func TestNaming(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
-	r.MustRegister(telemetry.NewCollector(snapshots()))
+	r.MustRegister(telemetry.NewCollector(full))
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(families) < 20 {
-		t.Errorf("only %d metrics", len(families))
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 	for _, f := range families {
-		counter := f.GetType().String() == "COUNTER"
-		if strings.HasSuffix(f.GetName(), "_total") != counter || f.GetHelp() == "" || !strings.HasPrefix(f.GetName(), "tycostream_") {
-			t.Errorf("%s is a %s, help %q", f.GetName(), f.GetType(), f.GetHelp())
+		if !strings.HasPrefix(f.GetName(), "tycostream_") || !strings.HasSuffix(f.GetHelp(), ".") {
+			t.Errorf("%s, help %q", f.GetName(), f.GetHelp())
+		}
+	}
+}
+
+// TestParses reads a scrape as Prometheus does.
+func TestParses(t *testing.T) {
+	if _, err := promlint.New(strings.NewReader(scrape(t, full()))).Lint(); err != nil {
+		t.Error(err)
+	}
+}
+
+var metricName = regexp.MustCompile(`tycostream_[a-z_]+`)
+
+// TestDocumented compares the metrics with docs/metrics.md, both ways, and with
+// the alerts.
+func TestDocumented(t *testing.T) {
+	page, alerts := read(t, "../../docs/metrics.md"), read(t, "../../docs/alerts.yaml")
+	names := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^# TYPE (tycostream_[a-z_]+) ").FindAllStringSubmatch(scrape(t, full()), -1) {
+		names[m[1]] = true
+		if !strings.Contains(page, "\n| `"+m[1]+"` |") {
+			t.Errorf("docs/metrics.md has no row for %s", m[1])
+		}
+	}
+	if len(names) < 40 {
+		t.Errorf("only %d metrics", len(names))
+	}
+	histogram := strings.NewReplacer("_seconds_bucket", "_seconds", "_seconds_sum", "_seconds", "_seconds_count", "_seconds")
+	for _, name := range metricName.FindAllString(page+alerts, -1) {
+		if !names[histogram.Replace(name)] {
+			t.Errorf("the documents speak of %s, which there is not", name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(alerts, -1) {
+		if !strings.Contains(page, "\n| "+m[1]+" |") {
+			t.Errorf("docs/metrics.md does not explain the alert %s", m[1])
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func BenchmarkScrape(b *testing.B) {
+	stats := full()
+	for range 18 {
+		s := stats.Sources[0]
+		s.Name += string(rune('a' + len(stats.Sources)))
+		stats.Sources = append(stats.Sources, s)
+	}
+	r := prometheus.NewRegistry()
+	r.MustRegister(telemetry.NewCollector(func() telemetry.Stats { return stats }))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Gather(); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
