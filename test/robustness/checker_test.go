@@ -1,0 +1,360 @@
+package robustness
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sample makes a model of n random states, 10 apart in time.
+func sample(seed uint64, n int) *model {
+	l := &ledger{r: rand.New(rand.NewPCG(seed, 1)), rows: map[string]*record{}, size: 5}
+	m := newModel()
+	m.commit(&state{before: 5, after: 5, rows: map[string]*record{}, calm: true})
+	for i := range n {
+		t := l.draw(i % lanes)
+		l.keep(t)
+		at := uint64(i+1) * 10
+		m.commit(&state{before: at, after: at, rows: maps.Clone(l.rows), keys: t.keys(), calm: true})
+	}
+	return m
+}
+
+// ideal is the history of a client that joins at a state and keeps up to the
+// end.
+type ideal struct {
+	m     *model
+	p     *profile
+	v     *view
+	steps []*step
+}
+
+func newIdeal(m *model, p *profile, from int) *ideal {
+	d := &ideal{m: m, p: p, v: newView(m, &p.Where)}
+	d.add(&step{What: stepOpen})
+	d.snapshot("SNAPSHOT", from)
+	d.live(from, len(m.states)-1)
+	return d
+}
+
+func (d *ideal) add(s *step) {
+	s.At = time.Duration(len(d.steps)) * 100 * time.Millisecond
+	d.steps = append(d.steps, s)
+}
+
+// put adds the events of a time, as one frame or as messages.
+func (d *ideal) put(kind string, state int, events []event) {
+	m := message{Kind: kind, Last: true, Time: d.m.states[state].after, Cursor: fmt.Sprint("c", state), State: "LIVE", Events: events}
+	if d.p.frames() {
+		d.add(&step{What: stepMessage, Message: &m})
+		return
+	}
+	for _, e := range events {
+		d.add(&step{What: stepMessage, Message: &message{Time: m.Time, Events: []event{e}}})
+	}
+}
+
+func (d *ideal) snapshot(kind string, state int) {
+	rows := d.v.rows(d.m.states[state])
+	var events []event
+	for _, key := range slices.Sorted(maps.Keys(rows)) {
+		events = append(events, event{Op: "INSERT", Key: key, Row: d.p.Select.of(rows[key]), Fields: columnNames()})
+	}
+	d.put(kind, state, events)
+}
+
+// live adds every visible change after a state.
+func (d *ideal) live(from, to int) {
+	for i := from + 1; i <= to; i++ {
+		if events := d.events(i-1, i); events != nil {
+			d.put("LIVE", i, events)
+		}
+	}
+	d.add(&step{What: stepQuiet, State: to})
+}
+
+func (d *ideal) events(from, to int) (events []event) {
+	between := d.v.between(from, to)
+	for _, key := range slices.Sorted(maps.Keys(between)) {
+		w := between[key]
+		fields := columnNames()
+		if w.op == "UPDATE" {
+			fields = changed(w.old, w.row)
+		}
+		events = append(events, event{Op: w.op, Key: key, Row: d.p.Select.of(w.row), Fields: fields})
+	}
+	return events
+}
+
+// expect checks the history and compares the first complaint.
+func (d *ideal) expect(t *testing.T, want string) {
+	t.Helper()
+	got := check(d.m, d.p, d.steps)
+	switch {
+	case want == "" && len(got) > 0:
+		t.Errorf("step %d: %s\n%s", got[0].Step, got[0].Text, d.steps[got[0].Step])
+	case want != "" && !slices.ContainsFunc(got, func(c complaint) bool { return strings.Contains(c.Text, want) }):
+		t.Errorf("no complaint about %q in %v", want, got)
+	}
+}
+
+func profileOf(kind string) *profile {
+	p := &profile{Name: "x", Kind: kind, Select: selection{0, 1, 3, 9}, Eager: true, Filter: "{}"}
+	if kind == kindChanges {
+		p.Where = where{op: "_gte", col: balance, args: []string{"0"}}
+		p.Filter = p.Where.String()
+	}
+	return p
+}
+
+func TestRightHistoriesPass(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(30) {
+		m := sample(seed, 60)
+		newIdeal(m, profileOf(kindChanges), 20).expect(t, "")
+		newIdeal(m, profileOf(kindRows), 20).expect(t, "")
+	}
+}
+
+// find returns the n-th message of which ok holds.
+func (d *ideal) find(t *testing.T, ok func(*message) bool) int {
+	t.Helper()
+	for i, s := range d.steps {
+		if s.Message != nil && i > 25 && ok(s.Message) {
+			return i
+		}
+	}
+	t.Fatal("the sample has no such message")
+	return 0
+}
+
+func has(op string) func(*message) bool {
+	return func(m *message) bool { return m.Kind != "SNAPSHOT" && m.Events[0].Op == op }
+}
+
+// corruptions are what a gateway could do wrong, and the words that the checker
+// has for it.
+var corruptions = []struct {
+	name, kind, want string
+	spoil            func(t *testing.T, d *ideal)
+}{
+	{"a lost message", kindRows, "torn", func(t *testing.T, d *ideal) {
+		i := d.find(t, has("INSERT"))
+		d.steps = slices.Delete(d.steps, i, i+1)
+	}},
+	{"a lost last message", kindRows, "lost: the rows are not the final ones", func(t *testing.T, d *ideal) {
+		n := len(d.steps) - 2
+		d.steps = slices.Delete(d.steps, n, n+1)
+	}},
+	{"a lost row of a frame", kindChanges, "torn", func(t *testing.T, d *ideal) {
+		m := d.steps[d.find(t, has("INSERT"))].Message
+		m.Events = m.Events[1:]
+	}},
+	{"a state that was left out", kindChanges, "lost: the client keeps up", func(t *testing.T, d *ideal) {
+		var kept []*step
+		joined := false
+		for _, s := range d.steps {
+			if s.Message != nil && s.Message.Time > 300 && s.Message.Time <= 350 {
+				if !joined {
+					joined = true
+					s.Message.Events, s.Message.Time = d.events(30, 35), 350
+					kept = append(kept, s)
+				}
+				continue
+			}
+			kept = append(kept, s)
+		}
+		d.steps = kept
+	}},
+	{"the same message twice", kindRows, "INSERT of a row that the client has", func(t *testing.T, d *ideal) {
+		i := d.find(t, has("INSERT"))
+		d.steps = slices.Insert(d.steps, i, d.steps[i])
+	}},
+	{"the same update twice", kindChanges, "nothing happened", func(t *testing.T, d *ideal) {
+		m := d.steps[d.find(t, has("UPDATE"))].Message
+		m.Events = append(m.Events, m.Events[0])
+	}},
+	{"an update that changes nothing", kindRows, "nothing happened", func(t *testing.T, d *ideal) {
+		i := d.find(t, has("UPDATE"))
+		for d.steps[i].Message.Time == d.steps[i+1].Message.Time {
+			i++
+		}
+		again := *d.steps[i].Message
+		again.Events = []event{{Op: "UPDATE", Key: again.Events[0].Key, Row: again.Events[0].Row, Fields: []string{"big"}}}
+		again.Time++
+		d.steps = slices.Insert(d.steps, i+1, &step{What: stepMessage, Message: &again})
+	}},
+	{"an unknown row deleted", kindRows, "DELETE of a row that the client does not have", func(t *testing.T, d *ideal) {
+		i := d.find(t, has("DELETE"))
+		d.steps = slices.Insert(d.steps, i, d.steps[i])
+	}},
+	{"an unknown row updated", kindChanges, "UPDATE of a row that the client does not have", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("INSERT"))].Message.Events[0].Op = "UPDATE"
+	}},
+	{"a step back in time", kindRows, "time went back", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("UPDATE"))].Message.Time -= 100
+	}},
+	{"a frame with the rows of an earlier time", kindChanges, "torn", func(t *testing.T, d *ideal) {
+		i := d.find(t, has("UPDATE"))
+		d.steps[i].Message.Time = d.steps[i-1].Message.Time
+	}},
+	{"a time in two parts", kindRows, "torn", func(t *testing.T, d *ideal) {
+		i := d.find(t, func(m *message) bool { return m.Time > 400 })
+		for d.steps[i].Message.Time != d.steps[i+1].Message.Time {
+			i++
+		}
+		d.steps[i].Message.Time--
+	}},
+	{"a stale cell", kindChanges, "torn", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("UPDATE"))].Message.Events[0].Row[1] = "stale"
+	}},
+	{"a field that is not named", kindRows, "names fields", func(t *testing.T, d *ideal) {
+		e := &d.steps[d.find(t, func(m *message) bool { return len(m.Events[0].Fields) == 2 })].Message.Events[0]
+		e.Fields = e.Fields[:1]
+	}},
+	{"a field too many", kindChanges, "names fields", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("UPDATE"))].Message.Events[0].Fields = columnNames()
+	}},
+	{"no fields", kindRows, "UPDATE that names no field", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("UPDATE"))].Message.Events[0].Fields = nil
+	}},
+	{"an insert without all fields", kindChanges, "does not name all fields", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("INSERT"))].Message.Events[0].Fields = []string{"id"}
+	}},
+	{"a deleted row as it never was", kindChanges, "carries", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("DELETE"))].Message.Events[0].Row[1] = "other"
+	}},
+	{"the wrong operation", kindRows, "INSERT of a row that the client has", func(t *testing.T, d *ideal) {
+		e := &d.steps[d.find(t, has("UPDATE"))].Message.Events[0]
+		e.Op, e.Fields = "INSERT", columnNames()
+	}},
+	{"the wrong first kind", kindChanges, "the first frame is LIVE", func(_ *testing.T, d *ideal) { d.steps[1].Message.Kind = "LIVE" }},
+	{"a second snapshot", kindChanges, "after a complete set", func(t *testing.T, d *ideal) {
+		d.steps[d.find(t, has("UPDATE"))].Message.Kind = "SNAPSHOT"
+	}},
+	{"a reset without need", kindChanges, "RESET, though", func(t *testing.T, d *ideal) {
+		i := d.find(t, has("UPDATE"))
+		n := len(d.steps)
+		d.snapshot("RESET", int(d.steps[i].Message.Time/10))
+		d.steps = slices.Insert(d.steps[:n], i+1, d.steps[n])
+	}},
+	{"no cursor", kindChanges, "without a cursor", func(t *testing.T, d *ideal) { d.steps[d.find(t, has("UPDATE"))].Message.Cursor = "" }},
+	{"a set without end", kindChanges, "has no end", func(_ *testing.T, d *ideal) { d.steps[len(d.steps)-2].Message.Last = false }},
+	{"too many rows", kindChanges, "rows in a frame of at most", func(_ *testing.T, d *ideal) { d.p.MaxRows = 1 }},
+	{"too often", kindChanges, "maxRate", func(_ *testing.T, d *ideal) { d.p.MaxRate = 3 }},
+	{"an error", kindRows, "error: boom", func(_ *testing.T, d *ideal) { d.add(&step{What: stepError, Note: "boom"}) }},
+	{"resynchronized without need", kindRows, "RESYNC_REQUIRED", func(_ *testing.T, d *ideal) {
+		d.add(&step{What: stepError, Note: "RESYNC_REQUIRED", Calm: true})
+	}},
+	{"money lost", kindRows, "sum of all balances", func(_ *testing.T, d *ideal) {
+		last := d.m.states[len(d.m.states)-1]
+		for key, r := range last.rows {
+			last.rows[key] = r.with(func(c []string) { c[balance] = "1" })
+		}
+		*d = ideal{m: d.m, p: d.p, v: newView(d.m, &d.p.Where)}
+		d.add(&step{What: stepOpen})
+		d.snapshot("SNAPSHOT", len(d.m.states)-1)
+		d.add(&step{What: stepQuiet, State: len(d.m.states) - 1})
+	}},
+}
+
+func TestCheckerComplains(t *testing.T) {
+	t.Parallel()
+	for _, c := range corruptions {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newIdeal(sample(4, 60), profileOf(c.kind), 20)
+			c.spoil(t, d)
+			d.expect(t, c.want)
+		})
+	}
+}
+
+// resumption is a history that goes on behind a cursor.
+func resumption(from, held, to int, kind string) *ideal {
+	d := newIdeal(sample(4, 60), profileOf(kindChanges), held)
+	d.steps = d.steps[:2] // the client holds the state held
+	d.add(&step{What: stepEnd})
+	d.add(&step{What: stepOpen, Resume: fmt.Sprint("c", from)})
+	switch kind {
+	case "RESUMED":
+		var events []event
+		for key, w := range d.v.between(from, to) {
+			events = append(events, event{Op: w.op, Key: key, Row: d.p.Select.of(w.row), Fields: columnNames()})
+		}
+		for key := range d.m.states[held].rows { // what came and went between is deleted, known or not
+			if row := d.m.states[to].rows[key]; !d.v.has(row) && !slices.ContainsFunc(events, func(e event) bool { return e.Key == key }) {
+				events = append(events, event{Op: "DELETE", Key: key, Row: make([]string, 4), Fields: columnNames()})
+			}
+		}
+		for key, row := range d.v.rows(d.m.states[to]) { // and what went and came back is told anew
+			if before := d.m.states[held].rows[key]; !row.same(before) && row.same(d.m.states[from].rows[key]) {
+				events = append(events, event{Op: "UPDATE", Key: key, Row: d.p.Select.of(row), Fields: columnNames()})
+			}
+		}
+		d.put(kind, to, events)
+	default:
+		d.snapshot(kind, to)
+	}
+	d.steps[len(d.steps)-1].Message.From = map[bool]string{true: fmt.Sprint("c", from)}[kind == "RESUMED"]
+	d.live(to, 60)
+	return d
+}
+
+func TestCheckerOfResumption(t *testing.T) {
+	t.Parallel()
+	resumption(30, 30, 45, "RESUMED").expect(t, "")
+	resumption(30, 38, 45, "RESUMED").expect(t, "")
+	resumption(30, 38, 45, "RESET").expect(t, "")
+	resumption(30, 30, 45, "SNAPSHOT").expect(t, "after a cursor is SNAPSHOT")
+	resumption(30, 30, 45, "LIVE").expect(t, "after a cursor is LIVE")
+
+	d := resumption(30, 38, 45, "RESUMED")
+	m := d.steps[4].Message
+	m.From = "c31"
+	d.expect(t, "RESUMED from")
+
+	d = resumption(30, 38, 45, "RESUMED")
+	m = d.steps[4].Message
+	m.Events = m.Events[1:]
+	d.expect(t, "torn")
+}
+
+func TestCheckerOfSetBack(t *testing.T) {
+	t.Parallel()
+	back := func(era int) *ideal {
+		d := newIdeal(sample(4, 60), profileOf(kindChanges), 60)
+		old := d.m.states[60]
+		d.m.commit(&state{before: 3, after: 3, era: era, rows: old.rows, calm: true})
+		d.put("LIVE", 61, nil)
+		return d
+	}
+	back(1).expect(t, "")
+	back(0).expect(t, "time went back")
+}
+
+func TestCheckerOfAnswers(t *testing.T) {
+	t.Parallel()
+	m := sample(4, 60)
+	p := &profile{Kind: kindQuery, Select: selection{0, 3}, Filter: "{}"}
+	answer := func(state int) *step {
+		s := &step{What: stepMessage, State: 60, Message: &message{}}
+		for key, r := range m.states[state].rows {
+			s.Message.Events = append(s.Message.Events, event{Op: "UPSERT", Key: key, Row: p.Select.of(r)})
+		}
+		return s
+	}
+	expect := func(want string, steps ...*step) {
+		t.Helper()
+		(&ideal{m: m, p: p, steps: steps}).expect(t, want)
+	}
+	expect("", answer(20), answer(20), answer(40), answer(60))
+	expect("torn", answer(40), answer(20))
+	torn := answer(40)
+	torn.Message.Events[0].Row = []string{"1", "77"}
+	expect("torn", torn)
+}

@@ -1,0 +1,476 @@
+package robustness
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// held is a client's set of rows: the selected cells by key. It is what a
+// program that believes every message would hold.
+type held map[string][]string
+
+// apply takes one event in and says what is wrong with it. In a RESUMED frame
+// rows may be inserted that are there, and deleted that are not.
+func (h held) apply(e *event, sel selection, idempotent bool) (wrong string) {
+	old, ok := h[e.Key]
+	switch {
+	case e.Op == "INSERT" && ok && !idempotent:
+		wrong = "INSERT of a row that the client has"
+	case e.Op == "UPDATE" && !ok && !idempotent:
+		wrong = "UPDATE of a row that the client does not have"
+	case e.Op == "DELETE" && !ok && !idempotent:
+		wrong = "DELETE of a row that the client does not have"
+	case e.Op == "UPDATE" && len(e.Fields) == 0:
+		wrong = "UPDATE that names no field"
+	case e.Op == "UPDATE" && ok:
+		for i, c := range sel {
+			if old[i] != e.Row[i] && !slices.Contains(e.Fields, columns[c].name) {
+				wrong = columns[c].name + " changed and is not in fields"
+			}
+		}
+	case (e.Op == "INSERT" || e.Op == "DELETE") && len(e.Fields) != len(columns):
+		wrong = e.Op + " that does not name all fields"
+	}
+	if e.Op == "DELETE" {
+		delete(h, e.Key)
+	} else {
+		h[e.Key] = e.Row
+	}
+	return wrong
+}
+
+// complaint is a promise that was broken at a step of a history.
+type complaint struct {
+	Step int
+	Text string
+}
+
+// replay goes through one client's history and compares it with the model.
+type replay struct {
+	m *model
+	p *profile
+	v *view
+
+	rows held
+	time uint64
+	told bool // time is valid
+	base int  // the newest state that the rows were proved to be; -1: none yet
+	news []*event
+
+	open   bool   // a subscription runs
+	resume string // the cursor that it began with
+	fresh  bool   // no frame yet
+	within string // the kind of the set of frames that has begun and not ended
+	seen   map[string]bool
+
+	step       int
+	complaints []complaint
+}
+
+// check returns every broken promise of a history.
+func check(m *model, p *profile, steps []*step) []complaint {
+	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, base: -1}
+	for i, s := range steps {
+		r.step = i
+		r.take(s)
+		if len(r.complaints) > 20 {
+			break
+		}
+	}
+	r.rate(steps)
+	return r.complaints
+}
+
+func (r *replay) complain(format string, args ...any) {
+	r.complaints = append(r.complaints, complaint{r.step, fmt.Sprintf(format, args...)})
+}
+
+func (r *replay) take(s *step) {
+	switch s.What {
+	case stepOpen:
+		r.begin(s)
+	case stepEnd:
+		r.open = false
+		if r.p.Kind == kindQuery {
+			r.base = -1 // the gateway may be another one
+		}
+	case stepError:
+		r.open = false
+		r.failed(s)
+	case stepMessage:
+		switch {
+		case r.p.Kind == kindQuery:
+			r.answer(s)
+		case r.p.frames():
+			r.frame(s.Message)
+		default:
+			r.row(s.Message)
+		}
+	case stepQuiet:
+		r.quiet(s)
+	}
+}
+
+func (r *replay) begin(s *step) {
+	if s.Resume == "" {
+		r.rows = held{}
+	}
+	r.open, r.resume, r.fresh, r.within, r.told = true, s.Resume, true, "", false
+	r.forget()
+}
+
+// forget gives up knowing which state the rows are.
+func (r *replay) forget() {
+	r.base, r.news = -1, nil
+}
+
+func (r *replay) failed(s *step) {
+	switch {
+	case strings.Contains(s.Note, "RESYNC_REQUIRED") && r.p.Kind == kindRows && !(r.p.Eager && s.Calm):
+	case strings.Contains(s.Note, "SOURCE_NOT_READY") && !s.Calm:
+	default:
+		r.complain("error: %s", s.Note)
+	}
+}
+
+// clock takes the time of a message: it never goes back, unless upstream did.
+func (r *replay) clock(time uint64) {
+	if r.told && time < r.time && r.m.era(time) <= r.m.era(r.time) {
+		r.complain("time went back from %d to %d", r.time, time)
+	}
+	r.time, r.told = time, true
+}
+
+// row takes a message of one row: the rows are whole whenever its time is
+// another one than before.
+func (r *replay) row(m *message) {
+	if r.told && m.Time != r.time {
+		r.border(r.time)
+	}
+	r.clock(m.Time)
+	r.events(m, false)
+}
+
+// border compares the rows with the model at a time that has ended. Only a
+// client that keeps up is promised to hold that state.
+func (r *replay) border(time uint64) {
+	found := r.find(time)
+	if found >= 0 {
+		r.arrive(found)
+		return
+	}
+	if at := r.m.at(time); r.p.Eager && r.m.calm(at[0], at[len(at)-1]) && (r.base < 0 || r.m.calm(r.base+1, at[0])) {
+		r.complain("torn: at the end of time %d the rows are not those of that time:\n%s", time, r.difference(at))
+	}
+	r.forget()
+}
+
+// frame takes a frame.
+func (r *replay) frame(m *message) {
+	r.kinds(m)
+	if m.Time != 0 || len(m.Events) > 0 || m.Last {
+		r.clock(m.Time)
+	}
+	if n := len(m.Events); r.p.MaxRows > 0 && n > r.p.MaxRows {
+		r.complain("%d rows in a frame of at most %d", n, r.p.MaxRows)
+	}
+	r.events(m, m.Kind == "RESUMED")
+	r.within = m.Kind
+	if !m.Last {
+		if m.Cursor != "" && m.Kind != "LIVE" {
+			r.complain("a cursor in a set that has not ended")
+		}
+		return
+	}
+	r.within = ""
+	if m.Cursor == "" {
+		r.complain("a complete set without a cursor")
+	}
+	found := r.find(m.Time)
+	if found < 0 {
+		r.complain("torn: at last: true the rows are not those of time %d:\n%s", m.Time, r.difference(r.m.at(m.Time)))
+		r.forget()
+		return
+	}
+	if m.Kind != "LIVE" {
+		r.base = -1
+	}
+	r.arrive(found)
+}
+
+// kinds checks the order of frame kinds.
+func (r *replay) kinds(m *message) {
+	switch {
+	case r.fresh && r.resume == "" && m.Kind != "SNAPSHOT":
+		r.complain("the first frame is %s instead of SNAPSHOT", m.Kind)
+	case r.fresh && r.resume != "" && m.Kind != "RESUMED" && m.Kind != "RESET":
+		r.complain("the first frame after a cursor is %s", m.Kind)
+	case !r.fresh && m.Kind == "RESET": // may come at any time
+	case !r.fresh && r.within != "" && m.Kind != r.within:
+		r.complain("a frame of kind %s inside a set of kind %s", m.Kind, r.within)
+	case !r.fresh && r.within == "" && m.Kind != "LIVE":
+		r.complain("a frame of kind %s after a complete set", m.Kind)
+	}
+	if m.Kind == "RESUMED" && m.From != r.resume {
+		r.complain("RESUMED from %q instead of %q", m.From, r.resume)
+	}
+	if m.Kind != "RESUMED" && m.From != "" {
+		r.complain("%s names a cursor that it continues", m.Kind)
+	}
+	if r.within == "" || m.Kind != r.within {
+		r.seen = map[string]bool{}
+		if m.Kind == "RESET" {
+			if r.p.Eager && r.base >= 0 && r.m.calm(r.base, len(r.m.states)-1) {
+				r.complain("RESET, though the client kept up")
+			}
+			r.rows = held{}
+		}
+		if m.Kind != "LIVE" {
+			r.forget()
+		}
+	}
+	r.fresh = false
+}
+
+func (r *replay) events(m *message, idempotent bool) {
+	for i := range m.Events {
+		e := &m.Events[i]
+		if e.Time != 0 && e.Time > m.Time {
+			r.complain("a change of time %d in a frame of time %d", e.Time, m.Time)
+		}
+		if idempotent && r.seen[e.Key] && e.Op == "INSERT" {
+			r.complain("key %s twice in one set", e.Key)
+		}
+		if r.seen != nil {
+			r.seen[e.Key] = true
+		}
+		if wrong := r.rows.apply(e, r.p.Select, idempotent); wrong != "" {
+			r.complain("%s: %s %s %s fields %v", wrong, e.Op, e.Key, show(e.Row), e.Fields)
+		}
+		r.news = append(r.news, e)
+	}
+}
+
+// find returns which state of a time the rows are, -1 for none.
+func (r *replay) find(time uint64) int {
+	var fit []int
+	for _, i := range r.m.at(time) {
+		if r.equal(i) {
+			fit = append(fit, i)
+		}
+	}
+	if len(fit) == 0 {
+		return -1
+	}
+	r.m.settle(time, fit)
+	for _, i := range fit {
+		if i >= r.base {
+			return i
+		}
+	}
+	return fit[0]
+}
+
+// equal says that the rows are those of a state.
+func (r *replay) equal(i int) bool {
+	want := r.v.rows(r.m.states[i])
+	if len(want) != len(r.rows) {
+		return false
+	}
+	for key, w := range want {
+		got, ok := r.rows[key]
+		if !ok {
+			return false
+		}
+		for n, c := range r.p.Select {
+			if got[n] != w.cells[c] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// arrive notes that the rows are those of a state, and checks the events that
+// led there from the last one. If they are one visible step apart, the
+// events are known exactly, whether or not the client keeps up.
+func (r *replay) arrive(to int) {
+	from, news := r.base, r.news
+	r.base, r.news = to, nil
+	if from < 0 {
+		return
+	}
+	if to < from {
+		r.complain("state %d again after %d", to, from)
+		return
+	}
+	if missed := r.v.skipped(from, to); missed > 0 {
+		if r.p.Eager && r.m.calm(from+1, to) {
+			r.complain("lost: the client keeps up and was not shown state %d of time %d", missed, r.m.states[missed].after)
+		}
+		return
+	}
+	want := r.v.between(from, to)
+	for _, e := range news {
+		w, ok := want[e.Key]
+		delete(want, e.Key)
+		if !ok {
+			r.complain("nothing happened that the client sees, or it is said twice: %s %s %s fields %v", e.Op, e.Key, show(e.Row), e.Fields)
+			continue
+		}
+		r.exact(e, w)
+	}
+	for key, w := range want {
+		r.complain("lost: %s of %s", w.op, key)
+	}
+}
+
+// exact compares an event with what happened.
+func (r *replay) exact(e *event, w transition) {
+	if e.Op != w.op && (e.Op != "UPSERT" || w.op == "DELETE") {
+		r.complain("%s of %s, which was an %s", e.Op, e.Key, w.op)
+		return
+	}
+	if w.op == "UPDATE" && e.Fields != nil {
+		if fields := changed(w.old, w.row); !slices.Equal(fields, e.Fields) {
+			r.complain("UPDATE of %s names fields %v instead of %v", e.Key, e.Fields, fields)
+		}
+	}
+	if e.Row != nil && !slices.Equal(e.Row, r.p.Select.of(w.row)) {
+		r.complain("%s of %s carries %s instead of %s", e.Op, e.Key, show(e.Row), show(r.p.Select.of(w.row)))
+	}
+}
+
+// answer takes the answer of a query: it is one whole state, none older than
+// the one before.
+func (r *replay) answer(s *step) {
+	r.rows = held{}
+	for i := range s.Message.Events {
+		e := &s.Message.Events[i]
+		if r.rows[e.Key] != nil {
+			r.complain("key %s twice in one answer", e.Key)
+		}
+		r.rows[e.Key] = e.Row
+	}
+	for i := max(r.base, 0); i <= s.State; i++ {
+		if r.equal(i) {
+			r.base = i
+			return
+		}
+	}
+	r.complain("torn: the answer is no state from %d to %d:\n%s", r.base, s.State, r.difference([]int{s.State}))
+	r.base = -1
+}
+
+// quiet expects the newest state.
+func (r *replay) quiet(s *step) {
+	if !r.open && r.p.Kind != kindQuery && r.p.Kind != kindPoll {
+		r.complain("not subscribed, though nothing was broken")
+		return
+	}
+	if r.within != "" {
+		r.complain("the set of kind %s has no end", r.within)
+	}
+	if !r.equal(s.State) {
+		r.complain("lost: the rows are not the final ones:\n%s", r.difference([]int{s.State}))
+		r.forget()
+		return
+	}
+	if !r.p.frames() && r.p.Kind != kindQuery {
+		if r.told {
+			r.border(r.time)
+		}
+		r.arrive(s.State)
+	}
+	if r.p.Filter == "{}" && slices.Contains(r.p.Select, balance) {
+		r.sum(s.State)
+	}
+}
+
+// sum checks without the model's rows that no money came or went.
+func (r *replay) sum(state int) {
+	got, want := 0, 0
+	at := slices.Index(r.p.Select, balance)
+	for _, cells := range r.rows {
+		n, _ := strconv.Atoi(cells[at])
+		got += n
+	}
+	for _, row := range r.m.states[0].rows {
+		want += row.money()
+	}
+	if got != want {
+		r.complain("the sum of all balances is %d instead of %d in state %d", got, want, state)
+	}
+}
+
+// difference says how the rows differ from the nearest of some states.
+func (r *replay) difference(states []int) string {
+	best := ""
+	for _, i := range states {
+		text := r.against(i)
+		if best == "" || strings.Count(text, "\n") < strings.Count(best, "\n") {
+			best = text
+		}
+	}
+	return best
+}
+
+func (r *replay) against(i int) string {
+	want := r.v.rows(r.m.states[i])
+	var b strings.Builder
+	fmt.Fprintf(&b, "    state %d (time %d to %d), columns %v\n", i, r.m.states[i].before, r.m.states[i].after, r.p.Select.names())
+	keys := maps.Clone(r.rows)
+	for key, w := range want {
+		if got, ok := r.rows[key]; ok && slices.Equal(got, r.p.Select.of(w)) {
+			delete(keys, key)
+		} else {
+			keys[key] = got
+		}
+	}
+	for n, key := range slices.Sorted(maps.Keys(keys)) {
+		if n == 10 {
+			fmt.Fprintf(&b, "    ... %d more\n", len(keys)-n)
+			break
+		}
+		is, should := "absent", "absent"
+		if got, ok := r.rows[key]; ok {
+			is = show(got)
+		}
+		if w, ok := want[key]; ok {
+			should = show(r.p.Select.of(w))
+		}
+		fmt.Fprintf(&b, "    key %s: client has %s, upstream had %s\n", key, is, should)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// rate checks that a client with maxRate is not told more often.
+func (r *replay) rate(steps []*step) {
+	if r.p.MaxRate == 0 || r.p.Kind == kindQuery || r.p.Kind == kindPoll {
+		return
+	}
+	const window = 2.0 // seconds
+	var passes []float64
+	last := uint64(0)
+	for i, s := range steps {
+		switch {
+		case s.What == stepOpen || s.What == stepStall:
+			passes, last = nil, 0
+		case s.What != stepMessage || len(s.Message.Events) == 0 || s.Message.Time == last:
+		case s.Message.Kind == "" || s.Message.Kind == "LIVE" && s.Message.Last:
+			last = s.Message.Time
+			passes = append(passes, s.At.Seconds())
+			for passes[0] < s.At.Seconds()-window {
+				passes = passes[1:]
+			}
+			if limit := r.p.MaxRate*window + 2; float64(len(passes)) > limit {
+				r.step = i
+				r.complain("maxRate %v: %d times in %v seconds", r.p.MaxRate, len(passes), window)
+				return
+			}
+		}
+	}
+}
