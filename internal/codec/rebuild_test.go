@@ -97,7 +97,7 @@ func rebuild(t *testing.T, sh Shape, frames []feed.Frame) {
 	}
 	encoders := [2]feed.Encoder{}
 	for n := range encoders {
-		if encoders[n], err = CompileColumns(sh, "", []Field{object("upserts", all...), object("deletes", keys...)}, Numbers(n)); err != nil { //nolint:gosec // 0 and 1
+		if encoders[n], err = CompileColumns(sh, "", []Field{object("upserts", all...), object("deletes", keys...)}, Numbers(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +197,7 @@ func randomRow(r *rand.Rand, s *relation.Schema, texts []string) relation.Row {
 }
 
 func TestColumnsEqualChanges(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same every time
+	r := rand.New(rand.NewPCG(1, 2))
 	for i := range 300 {
 		sh := everything()
 		sh.StringScalars = i%2 == 1
@@ -216,7 +216,7 @@ func FuzzColumns(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, key, other, text string, style bool) {
 		sh := everything()
 		sh.StringScalars = style
-		r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // seeded by the fuzzer
+		r := rand.New(rand.NewPCG(seed, 0))
 		frames := randomFrames(r, sh, append(oddTexts(), text, text, text, key))
 		row1 := relation.Texts(key, text, text, key, text, text, text, key, text, other, text, text, text)
 		row2 := relation.Texts(other, text, text, key, text, text, text, key, text, text, text, text, text)
