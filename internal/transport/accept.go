@@ -13,6 +13,7 @@ const (
 	typeResponse  = "application/graphql-response+json"
 	typeEvents    = "text/event-stream"
 	typeMultipart = "multipart/mixed"
+	typeParts     = typeMultipart + `;subscriptionSpec="` + subscriptionSpec + `"`
 )
 
 // accepted is a parsed Accept header.
@@ -95,21 +96,29 @@ func (a accepted) quality(media string, named bool) float64 {
 	return best
 }
 
-// multipart says whether the header asks for Apollo's multipart subscriptions.
-func (a accepted) multipart() bool {
+// stream returns the form of stream that the header likes best, the first one
+// of equals, nil if it names none.
+func (a accepted) stream() *outer {
+	var best *outer
+	q := 0.0
 	for _, r := range a {
-		if r.media == typeMultipart && r.params["subscriptionspec"] != "" && r.q > 0 {
-			return true
+		if r.q <= q {
+			continue
+		}
+		switch {
+		case r.media == typeEvents:
+			best, q = &events, r.q
+		case r.media == typeMultipart && r.params["subscriptionspec"] == subscriptionSpec:
+			best, q = &multipart, r.q
 		}
 	}
-	return false
+	return best
 }
 
 // format is how a request wants to be answered.
 type format struct {
-	media     string // typeJSON or typeResponse; empty: neither is wanted
-	events    bool   // server-sent events are wanted too
-	multipart bool   // Apollo's multipart subscriptions are wanted too
+	media  string // typeJSON or typeResponse; empty: neither is wanted
+	stream *outer // for subscriptions; nil: none is wanted
 }
 
 // formatOf decides by the Accept header. Who names application/json only, or
@@ -119,7 +128,7 @@ func formatOf(r *http.Request) format {
 	if len(a) == 0 {
 		return format{media: typeJSON}
 	}
-	f := format{events: a.quality(typeEvents, true) > 0, multipart: a.multipart()}
+	f := format{stream: a.stream()}
 	response, plain := a.quality(typeResponse, true), a.quality(typeJSON, false)
 	switch {
 	case response > 0 && response >= plain:

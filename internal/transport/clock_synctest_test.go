@@ -5,7 +5,10 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,3 +205,60 @@ func TestDrainClock(t *testing.T) {
 		}
 	})
 }
+
+// pipeWriter is an answer that the test reads.
+type pipeWriter struct {
+	*io.PipeWriter
+	header http.Header
+}
+
+func (w *pipeWriter) Header() http.Header { return w.header }
+func (w *pipeWriter) WriteHeader(int)     {}
+func (w *pipeWriter) Flush()              {}
+
+// Streams are kept alive by what their clients ignore.
+func TestStreamHeartbeatClock(t *testing.T) {
+	for accept, want := range map[string][2]string{
+		typeEvents: {":\n\n", ":\n\n"},
+		typeParts:  {"--graphql", "\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"},
+	} {
+		f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
+			return graphql.OneShot(&graphql.Response{})
+		}}
+		o := f.options()
+		o.sink = func(ctx context.Context) (context.Context, func() live) {
+			return ctx, func() live {
+				return live{source: "s", open: func(func()) delivery.Source { return silent{} }}
+			}
+		}
+		inBubble(t, o, func(b *bubble) {
+			ctx, cancel := context.WithCancel(b.Context())
+			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", strings.NewReader(`{"query":"s"}`))
+			r.Header.Set("Content-Type", typeJSON)
+			r.Header.Set("Accept", accept)
+			out, in := io.Pipe()
+			go func() {
+				b.ServeHTTP(&pipeWriter{in, http.Header{}}, r)
+				_ = in.Close()
+			}()
+			for i := range 50 {
+				got := make([]byte, len(want[min(i, 1)]))
+				_, err := io.ReadFull(out, got)
+				if string(got) != want[min(i, 1)] || b.since() != time.Duration(i)*12*time.Second {
+					b.Fatalf("%d: %q %v after %v", i, got, err, b.since())
+				}
+			}
+			cancel()
+			if rest, _ := io.ReadAll(out); len(rest) > 0 {
+				b.Errorf("%q at the end", rest)
+			}
+		})
+	}
+}
+
+// silent is a source that has nothing.
+type silent struct{}
+
+func (silent) Pull(int, func([]byte)) (bool, error) { return false, nil }
+func (silent) Received() int64                      { return 0 }
+func (silent) Close()                               {}

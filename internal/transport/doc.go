@@ -6,6 +6,7 @@
 //	WebSocket   graphql-transport-ws, and the legacy graphql-ws sub-protocol
 //	POST, GET   one operation, one JSON answer
 //	SSE         one operation per request, as graphql-sse's distinct connections
+//	multipart   the same in parts, as Apollo's subscriptionSpec=1.0
 //
 // and, through [Handler.Relay], on /stream/{source}: TSV or JSON lines over
 // chunked HTTP or a WebSocket.
@@ -16,7 +17,7 @@
 //
 //	WebSocket     reader goroutine ─▶ a goroutine per operation, gone once the cursor is open
 //	              cursor ─▶ delivery.Stream ─▶ one write per client and pass
-//	SSE, relay    the request's own goroutine pulls, writes, flushes
+//	all others    the request's own goroutine pulls, writes, flushes
 //
 // # Concurrency
 //
@@ -27,7 +28,7 @@
 // # A slow client
 //
 // costs itself only. On a WebSocket nothing is pulled while the socket is full,
-// so the cursor conflates; see package delivery. An SSE or relay client blocks
+// so the cursor conflates; see package delivery. A client of the others blocks
 // its own goroutine, which holds one pull's bytes. Either is cut off when it
 // takes nothing for Options.SlowClientTimeout. Unanswered pings end a
 // connection only if nothing but pings was sent: a client that has data to read

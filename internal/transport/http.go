@@ -42,10 +42,10 @@ func (e *httpError) Error() string { return e.text }
 func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept")
 	f := formatOf(r)
-	if f.media == "" && !f.events && !f.multipart {
+	if f.media == "" && f.stream == nil {
 		f.media = typeJSON
 		h.refuse(w, f, http.StatusNotAcceptable, codeBadRequest,
-			"Accept must allow "+typeResponse+", "+typeJSON+" or, for subscriptions, "+typeEvents)
+			"Accept must allow "+typeResponse+", "+typeJSON+" or, for subscriptions, "+typeEvents+" or "+typeParts)
 		return
 	}
 	id, err := h.opts.Guard.Request(r.Header)
@@ -73,7 +73,7 @@ func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f.streams(op.kind()) {
-		h.serveEvents(w, r.WithContext(ctx), op)
+		h.serveStream(w, r.WithContext(ctx), f.stream, op)
 		return
 	}
 	_, next := h.dispatch(ctx, op)
@@ -84,18 +84,18 @@ func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, f, http.StatusOK, appendResponse(nil, resp, false))
 }
 
-// streams says whether an operation is answered by server-sent events: a
-// subscription if the client takes them, anything if it takes nothing else.
+// streams says whether an operation is answered by a stream: a subscription if
+// the client takes one, anything if it takes nothing else.
 func (f format) streams(kind ast.Operation) bool {
-	return f.events && (kind == ast.Subscription || f.media == "")
+	return f.stream != nil && (kind == ast.Subscription || f.media == "")
 }
 
-// answerRefused answers what did not validate. A client that takes only events
+// answerRefused answers what did not validate. A client that takes only streams
 // cannot read a body with an error status.
 func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, f format, errs gqlerror.List) {
 	body := appendResponse(nil, &graphql.Response{Errors: errs}, true)
-	if f.media == "" && f.events {
-		h.serveResult(w, r, body)
+	if f.media == "" {
+		h.serveResult(w, r, f.stream, body)
 		return
 	}
 	status := http.StatusOK
@@ -117,16 +117,11 @@ func (h *Handler) fits(w http.ResponseWriter, r *http.Request, f format, kind as
 	case kind == ast.Mutation && r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		h.refuse(w, f, http.StatusMethodNotAllowed, codeBadRequest, "mutations need POST")
-	case kind != ast.Subscription && f.media == "" && !f.events:
-		h.refuse(w, f, http.StatusNotAcceptable, codeBadRequest, "Accept must allow "+typeJSON)
 	case kind == ast.Subscription && r.Method == http.MethodHead:
 		h.refuse(w, f, http.StatusMethodNotAllowed, codeBadRequest, "subscriptions need GET or POST")
-	case kind == ast.Subscription && f.multipart && !f.events:
-		h.refuse(w, f, http.StatusNotAcceptable, codeBadRequest,
-			"multipart subscriptions are not offered: use a WebSocket with "+protocolModern+", or Accept: "+typeEvents)
-	case kind == ast.Subscription && !f.events:
+	case kind == ast.Subscription && f.stream == nil:
 		h.refuse(w, f, http.StatusBadRequest, codeBadRequest,
-			"a subscription needs a WebSocket with "+protocolModern+", or Accept: "+typeEvents)
+			"a subscription needs a WebSocket with "+protocolModern+", or Accept: "+typeEvents+" or "+typeParts)
 	default:
 		return true
 	}

@@ -18,6 +18,7 @@ const (
 	KindWS        Kind        = iota // graphql-transport-ws
 	KindLegacy                       // graphql-ws, the old sub-protocol
 	KindSSE                          // server-sent events
+	KindMultipart                    // Apollo's multipart subscriptions
 	KindRelay                        // /stream over HTTP
 	KindRelayWS                      // /stream over a WebSocket
 	kinds                            // their number
@@ -27,7 +28,7 @@ const (
 // kindHTTP stands for single requests, which are not connections.
 const kindHTTP = kinds
 
-var kindNames = [kindsWithHTTP]string{"graphql-transport-ws", "graphql-ws", "sse", "relay", "relay-ws", "http"}
+var kindNames = [kindsWithHTTP]string{"graphql-transport-ws", "graphql-ws", "sse", "multipart", "relay", "relay-ws", "http"}
 
 // isSocket reports whether a connection of the kind is a WebSocket.
 func (k Kind) isSocket() bool { return k == KindWS || k == KindLegacy || k == KindRelayWS }

@@ -57,7 +57,9 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, 
 	hd.Set("Content-Type", media)
 	hd.Set("Cache-Control", "no-cache")
 	hd.Set("X-Accel-Buffering", "no")
-	hd.Set("Connection", "close") // the stream's deadlines must not outlive it
+	if r.ProtoMajor < 2 {
+		hd.Set("Connection", "close") // the stream's deadlines must not outlive it
+	}
 	w.WriteHeader(http.StatusOK)
 	if s.write(ctx, 0, first) != nil {
 		done()
