@@ -20,13 +20,17 @@ const eventOverhead = 192
 // A cursor that finds no next chunk is at the head, unless the chunk was
 // evicted; evicted is set before the link is cut and the content dropped.
 type chunk struct {
-	next    atomic.Pointer[chunk]
-	evicted atomic.Bool
-	from    uint64                  // the head before this time
-	until   uint64                  // the head before the next time that the view has; set before next or evicted
-	content atomic.Pointer[content] // nil: lost or evicted
-	size    int
-	lost    bool // its events were not kept: nobody read the view, or they are too many for the ring
+	next     atomic.Pointer[chunk]
+	evicted  atomic.Bool
+	from     uint64                  // the head before this time
+	until    uint64                  // the head before the next time that the view has; set before next or evicted
+	content  atomic.Pointer[content] // nil: lost or evicted
+	size     int
+	received int64  // when it came from upstream, of Now's clock; 0: it is no change
+	total    uint64 // row changes that the view has seen up to it
+	border   relation.Frontier
+	epoch    uint64 // of border
+	lost     bool   // its events were not kept: nobody read the view, or they are too many for the ring
 }
 
 // content is what a chunk says, encoded once for each plan that reads it.
@@ -47,6 +51,7 @@ type encoding struct {
 type messages struct {
 	buf  []byte
 	ends []int
+	ops  [len(opNames)]int // row changes by Op
 }
 
 func (m *messages) message(i int) []byte {
@@ -58,7 +63,7 @@ func (m *messages) message(i int) []byte {
 }
 
 func newChunk(from uint64, f Frame) *chunk {
-	c := &chunk{from: from}
+	c := &chunk{from: from, border: relation.Frontier{Time: f.Time, Wall: f.Wall}, epoch: f.epoch}
 	c.content.Store(&content{frame: f})
 	return c
 }
@@ -105,7 +110,7 @@ func (c *content) messages(p *plan) *messages {
 type plan struct {
 	enc    Encoder
 	frames bool
-	rows   int    // at most so many events per frame
+	rows   int    // at most so many events per frame, and in one portion of a set
 	hash   uint64 // of the view's filter
 
 	readers atomic.Int64 // cursors that have it; written under view.mu
@@ -127,10 +132,12 @@ func planKey(e Encoder, frameRows int) string {
 // events, of which only the last carries the cursor.
 func (p *plan) encode(f *Frame) *messages {
 	estimate := eventOverhead
+	m := &messages{}
 	for i := range f.Events {
 		estimate += eventOverhead + len(f.Events[i].Row)
+		m.ops[f.Events[i].Op]++
 	}
-	m := &messages{buf: make([]byte, 0, p.guess(estimate))}
+	m.buf = make([]byte, 0, p.guess(estimate))
 	defer func() { p.learn(estimate, len(m.buf)) }()
 	if !p.frames {
 		m.buf, m.ends = p.enc.Encode(m.buf, make([]int, 0, len(f.Events)), f)
@@ -163,13 +170,4 @@ func (p *plan) guess(estimate int) int {
 // learn notes how many bytes messages took, and a little more.
 func (p *plan) learn(estimate, size int) {
 	p.ratio.Store(int64(min(max(64*size/estimate+3, 16), 256)))
-}
-
-// inserts makes INSERT events of rows.
-func inserts(rows []relation.Row) []Event {
-	events := make([]Event, len(rows))
-	for i, r := range rows {
-		events[i] = Event{Op: Insert, Row: r}
-	}
-	return events
 }

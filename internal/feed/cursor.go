@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tycostream/tycostream/internal/filter"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -39,21 +40,28 @@ type Cursor struct {
 	view   *view
 	plan   *plan
 	wakeFn func()
-	armed  atomic.Bool // Pull found nothing; the next signal wakes
+	armed  atomic.Uint32 // what wakes it: asleep, news or beats
 	closed atomic.Bool
+	opened int64 // Now's clock
 
 	at atomic.Pointer[chunk] // the newest chunk read, once joined
 
-	mu   sync.Mutex // guards all below; held by Pull
-	mode mode
-	out  *messages // being handed out
-	next int       // the next of them
-	beat uint64    // the view's beat that a waiting frame reader was told of
-
-	rows   []relation.Row // snapshot: those still to send
-	border table.Border   // where they stand
-	epoch  uint64         // of border
-	kind   FrameKind      // of the snapshot's frames
+	mu       sync.Mutex // guards all below; held by Pull
+	mode     mode
+	out      *messages         // being handed out
+	next     int               // the next of them
+	beat     uint64            // the view's beat that a waiting frame reader was told of
+	set      *set              // snapping: what is told
+	part     int               // its next portion
+	resume   Position          // waiting: where the reader was
+	deadline time.Time         // until when to wait for the time of resume; zero: not set
+	border   relation.Frontier // up to where it was told
+	epoch    uint64            // of border
+	caught   int               // events told since it fell behind
+	seen     uint64            // row changes of the view up to where it was told
+	received int64
+	tally    tally
+	pace     pace
 
 	// lagging and reader change only while the feed's lock is held for
 	// reading, so that purge, which holds it for writing, may look at them.
@@ -61,12 +69,19 @@ type Cursor struct {
 	reader  table.Reader
 }
 
+// What wakes a cursor.
+const (
+	awake uint32 = iota // nothing: Pull goes on by itself
+	news                // anything
+	beats               // proofs of life and changes of state; news wait for the rate
+)
+
 // mode is what a cursor does next.
 type mode uint8
 
 const (
-	waiting  mode = iota // for the source's first snapshot, or the view's rows
-	snapping             // sends a snapshot
+	waiting  mode = iota // for the source's first snapshot, the view's rows, or the time it resumes from
+	snapping             // tells a set
 	live                 // follows the ring, or catches up from the log when lagging
 )
 
@@ -81,32 +96,47 @@ func (f *Feed) Subscribe(o Options, wake func()) *Cursor {
 		o.MaxRows = f.cfg.FrameRows
 	}
 	o.MaxRows = min(o.MaxRows, f.cfg.MaxFrameRows)
+	rows := o.MaxRows
+	if !o.Encoder.Frames() {
+		rows = portion
+	}
 	v := f.view(o.Where)
-	c := &Cursor{opts: o, view: v, plan: v.plan(o.Encoder, o.MaxRows), wakeFn: wake, kind: Snapshot}
+	c := &Cursor{opts: o, view: v, plan: v.plan(o.Encoder, rows), wakeFn: wake, resume: o.Resume, opened: Now()}
+	c.pace.period = period(o.MaxRate)
 	c.beat = v.beats.Load() - 1
-	c.armed.Store(true)
+	c.armed.Store(news)
 	v.add(c)
 	f.demand.add(1)
-	c.signal()
+	c.signal(false)
 	return c
 }
 
 // Close ends the cursor; Pull returns nothing from then on.
 func (c *Cursor) Close() {
-	if !c.closed.Swap(true) {
-		c.view.remove(c)
-		c.view.f.demand.add(-1)
+	if c.closed.Swap(true) {
+		return
+	}
+	c.view.remove(c)
+	c.view.f.futures.drop(c)
+	c.pace.stop()
+	c.view.f.demand.add(-1)
+}
+
+// Received returns when the newest change that the last Pull handed out came
+// from upstream, in nanoseconds of Now's clock, and 0 if it handed out none that
+// is live. It belongs to the goroutine that pulls.
+func (c *Cursor) Received() int64 { return c.received }
+
+func (c *Cursor) signal(beat bool) {
+	if c.armed.CompareAndSwap(news, awake) || beat && c.armed.CompareAndSwap(beats, awake) {
+		c.wakeFn()
 	}
 }
 
-// Received returns when the newest change that Pull handed out came from
-// upstream, in nanoseconds of Now's clock, and 0 if the last Pull handed out
-// none that is live. It belongs to the goroutine that pulls.
-func (c *Cursor) Received() int64 { return 0 }
-
-func (c *Cursor) signal() {
-	if c.armed.CompareAndSwap(true, false) {
-		c.wakeFn()
+// due wakes the cursor because its time has come.
+func (c *Cursor) due() {
+	if !c.closed.Load() {
+		c.signal(true)
 	}
 }
 
@@ -130,6 +160,8 @@ func (c *Cursor) base(head uint64) uint64 {
 func (c *Cursor) Pull(limit int, emit func(message []byte)) (more bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.tally.flush(c.view.f)
+	c.received = 0
 	for sent := 0; ; {
 		if c.closed.Load() {
 			return false, nil
@@ -155,14 +187,14 @@ func (c *Cursor) Pull(limit int, emit func(message []byte)) (more bool, err erro
 			continue
 		}
 		// Arm first and look again, or a change in between wakes nobody.
-		c.armed.Store(true)
+		c.armed.Store(c.pace.wakes)
 		if found, err = c.refill(); err != nil {
 			return false, c.unlessClosed(err)
 		}
 		if !found {
 			return false, nil
 		}
-		c.armed.Store(false)
+		c.armed.Store(awake)
 	}
 }
 
@@ -178,126 +210,205 @@ func (c *Cursor) unlessClosed(err error) error {
 // refill gets the next messages and reports whether it got any, or may get
 // some when called again.
 func (c *Cursor) refill() (bool, error) {
+	c.pace.wakes = news
 	if c.view.f.closed() {
 		return false, errClosed
 	}
 	switch c.mode {
 	case waiting:
-		return c.join(), nil
+		return c.join()
 	case snapping:
 		c.snap()
 		return true, nil
 	case live:
 	}
-	if !c.lagging {
-		at := c.at.Load()
-		if ch := at.next.Load(); ch != nil {
-			if m := ch.messages(c.plan); m != nil {
-				c.at.Store(ch)
-				c.send(m)
-				return true, nil
-			}
-			// ch was emptied meanwhile, and at evicted before it.
+	if c.lagging {
+		return true, c.catchUp()
+	}
+	at := c.at.Load()
+	ch := at.next.Load()
+	if ch == nil && !at.evicted.Load() {
+		return false, nil
+	}
+	if c.pace.period > 0 {
+		if ch != nil && ch.next.Load() != nil {
+			ch = nil // several times: what is told is their difference
 		}
-		if !at.evicted.Load() {
-			return false, nil
+		if !c.paced(ch) {
+			return c.alive(), nil
 		}
+	}
+	if ch != nil {
+		if m := ch.messages(c.plan); m != nil {
+			c.follow(ch, m)
+			return true, nil
+		}
+		// ch was emptied meanwhile, and at evicted before it.
 	}
 	return true, c.catchUp()
 }
 
+// follow goes on to the ring's next chunk.
+func (c *Cursor) follow(ch *chunk, m *messages) {
+	c.at.Store(ch)
+	c.border, c.epoch, c.seen = ch.border, ch.epoch, ch.total
+	c.received = max(c.received, ch.received)
+	c.send(m)
+}
+
+// send hands messages out next.
 func (c *Cursor) send(m *messages) {
 	c.out, c.next = m, 0
+	c.tally.add(m)
 }
 
 // join puts the cursor at the head of the view once there is one, with the
-// rows to send first. Until then a frame reader is told the state.
-func (c *Cursor) join() bool {
+// events to tell first. Until then a frame reader is told the state.
+func (c *Cursor) join() (bool, error) {
 	f, v := c.view.f, c.view
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if !f.ready || !v.ready.Load() {
-		beat := v.beats.Load()
-		if !c.plan.frames || beat == c.beat {
-			return false
+	if !f.ready || !v.ready.Load() || c.early() {
+		return c.await(), nil
+	}
+	kind := Snapshot
+	if !c.resume.IsZero() {
+		kind = Reset
+		if f.reach(c.resume) == within {
+			kind = Resumed
+		} else if c.opts.SkipSnapshot {
+			f.countResume(false, nil)
+			return false, &Error{CodeResync, "the history behind this cursor is gone: subscribe again without it, and with a snapshot"}
 		}
-		c.beat = beat
-		head := f.table.Head()
-		c.send(c.plan.encode(&Frame{Kind: c.kind, Time: head.Time, Wall: head.Wall, State: f.state}))
-		return true
+		f.countResume(kind == Resumed, nil)
 	}
-	if !c.opts.SkipSnapshot {
-		c.rows = v.collect()
+	switch {
+	case kind == Resumed:
+		c.begin(v.differenceSet(c.resume))
+	case c.opts.SkipSnapshot:
+		c.begin(v.newSet(kind))
+	default:
+		c.begin(v.snapshotSet(kind))
 	}
-	c.enter()
-	c.mode = snapping
+	return true, nil
+}
+
+// early reports whether the position to resume from is ahead of the feed, and
+// worth waiting for. The feed's lock is held.
+func (c *Cursor) early() bool {
+	f := c.view.f
+	if c.resume.IsZero() || f.reach(c.resume) != ahead {
+		return false
+	}
+	now := time.Now()
+	if c.deadline.IsZero() {
+		c.deadline = now.Add(f.cfg.ResumeWait)
+		c.pace.wake(f.cfg.ResumeWait, c.due)
+	}
+	if !now.Before(c.deadline) {
+		return false
+	}
+	f.futures.put(c, c.resume.token.time, c.due)
 	return true
 }
 
-// enter puts the cursor at the head. The feed's lock is held.
-func (c *Cursor) enter() {
-	c.border, c.epoch = c.view.f.table.Head(), c.view.f.epoch
-	c.at.Store(c.view.tail)
-	c.lagging = false
+// await tells a waiting frame reader the state, if it has not heard of it. The
+// feed's lock is held.
+func (c *Cursor) await() bool {
+	f := c.view.f
+	beat := c.view.beats.Load()
+	if !c.plan.frames || beat == c.beat {
+		return false
+	}
+	c.beat = beat
+	kind := Snapshot
+	if !c.resume.IsZero() {
+		kind = Resumed // it says nothing yet; RESET may follow
+	}
+	head := f.table.Head()
+	c.send(c.plan.encode(&Frame{Kind: kind, From: c.resume.text, Time: head.Time, Wall: head.Wall, State: f.state}))
+	return true
 }
 
-// snap sends the next portion of the snapshot.
+// begin has the cursor tell a set and go on behind it. The feed's lock is held.
+func (c *Cursor) begin(s *set) {
+	c.set, c.part, c.mode = s, 0, snapping
+	c.at.Store(s.at)
+	c.border, c.epoch, c.seen = s.border.Frontier, s.epoch, s.at.total
+	c.lagging, c.caught = false, 0
+}
+
+// snap tells the next portion of the set.
 func (c *Cursor) snap() {
-	n := min(len(c.rows), portion)
-	if c.plan.frames {
-		n = min(len(c.rows), c.opts.MaxRows)
+	s := c.set
+	s.load()
+	m := s.messages(c.plan, c.part)
+	c.send(m)
+	if s.kind == LiveFrame {
+		c.received = max(c.received, s.at.received)
 	}
-	part := c.rows[:n]
-	c.rows = c.rows[n:]
-	last := len(c.rows) == 0
-	c.send(c.plan.encode(&Frame{
-		Kind: c.kind, Events: inserts(part), Last: last,
-		Time: c.border.Time, Wall: c.border.Wall, State: c.view.f.stateNow(), epoch: c.epoch,
-	}))
-	if last {
-		c.mode, c.rows = live, nil
+	if c.part++; c.part < s.portions(c.plan) {
+		return
+	}
+	c.mode, c.set = live, nil
+	if s.kind != LiveFrame {
+		c.view.f.snapshots.Observe(time.Duration(Now() - c.opened))
 	}
 }
 
-// catchUp sends the next portion of the conflated difference between the
-// cursor's position and the head.
+// wholeRows is up to how many entries a reader that is behind is told of as
+// they stand at one time, collected in one go under the feed's lock: a
+// millisecond or two. Beyond that rows are told as they stand when their turn
+// comes, and are of one time again when the reader has come to the head.
+const wholeRows = 16 * scanRows
+
+// catchUp collects the conflated difference between the cursor's position and
+// the head, or the next portion of it.
 func (c *Cursor) catchUp() error {
 	f, v := c.view.f, c.view
-	limit := portion
-	if c.plan.frames {
-		limit = min(c.opts.MaxRows, scanRows)
-	}
 	f.mu.RLock()
+	log, limit := v.log(), min(c.plan.rows, scanRows)
 	if !c.lagging {
 		c.lagging, c.reader = true, table.NewReader(c.at.Load().until)
+		if c.reader.Entries(log) <= wholeRows {
+			limit = wholeRows
+		}
 	}
 	var events []Event
 	head := f.table.Head()
-	done, err := c.reader.Scan(v.log(), head.Seq, limit, func(it table.Item) {
+	done, err := c.reader.Scan(log, head.Seq, limit, func(it table.Item) {
 		if ev, ok := v.event(it); ok {
 			events = append(events, ev)
 		}
 	})
-	if errors.Is(err, table.ErrCompacted) && c.plan.frames {
-		c.rows, c.kind, c.mode = v.collect(), Reset, snapping
-		c.enter()
+	if errors.Is(err, table.ErrCompacted) && c.plan.frames && !c.opts.SkipSnapshot {
+		c.begin(v.snapshotSet(Reset))
 		f.mu.RUnlock()
 		return nil
 	}
+	fr := f.frame(events)
+	fr.Last = done
+	c.caught += len(events)
 	if done {
-		c.enter()
+		s := v.newSet(LiveFrame)
+		s.events = events
+		if missed := s.at.total - c.seen; missed > uint64(c.caught) { //nolint:gosec // not negative
+			c.tally.conflated += missed - uint64(c.caught) //nolint:gosec // see above
+		}
+		c.begin(s)
 	}
-	state, epoch := f.state, f.epoch
 	f.mu.RUnlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		return &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
-	}
-	// At the head a frame goes out even when it is empty: what was lost with the
-	// ring may have been a change of state.
-	if len(events) > 0 || done && c.plan.frames {
-		c.send(c.plan.encode(&Frame{
-			Kind: LiveFrame, Events: events, Last: done, Time: head.Time, Wall: head.Wall, State: state, epoch: epoch,
-		}))
+	case done:
+		// Told as a set, also when it is empty: what was lost with the ring may
+		// have been a change of state.
+		if len(events) == 0 && !c.plan.frames {
+			c.mode, c.set = live, nil
+		}
+	case len(events) > 0:
+		c.send(c.plan.encode(&fr))
 	}
 	return nil
 }

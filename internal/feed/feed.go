@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/histogram"
+	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/table"
 )
@@ -78,8 +80,16 @@ type Feed struct {
 
 	mu        sync.RWMutex // guards all below; held for reading by cursors that scan
 	table     *table.Table
-	views     map[string]*view // by canonical filter
-	dirty     []*view          // of the times being applied: views with pending chunks
+	undo      *table.UndoLog
+	views     map[string]*view        // by canonical filter
+	every     *view                   // that of all rows; nil: there is none
+	index     *predindex.Index[*view] // of the others
+	waiting   []*view                 // new views that no pass fills yet
+	building  bool                    // the goroutine that makes passes runs
+	present   *table.Touch            // what visit is called about
+	touched   []*view                 // by the time being applied
+	dirty     []*view                 // by the times being applied: views with pending chunks
+	received  int64                   // when they came, of Now's clock
 	purges    purges
 	committed bool
 	state     State
@@ -89,9 +99,17 @@ type Feed struct {
 	ready     bool          // committed, and not STARTING again
 	readyCh   chan struct{} // closed when ready turns true, replaced when it turns false
 
-	demand demand
-	counts [4]atomic.Uint64 // row changes by Op; 0 unused
-	newest atomic.Int64     // wall clock of the newest change, Unix microseconds
+	demand  demand
+	futures futures
+
+	counts          [len(opNames)]atomic.Uint64 // row changes by Op; 0 unused
+	sent            [len(opNames)]atomic.Uint64 // those handed to readers
+	newest          atomic.Int64                // wall clock of the newest change, Unix microseconds
+	conflated       atomic.Uint64
+	resumes, resets atomic.Uint64
+	evaluations     atomic.Uint64 // of predicates, for new views
+	sharedBytes     atomic.Int64  // of encoded sets that are kept
+	snapshots       histogram.Histogram
 
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -100,11 +118,14 @@ type Feed struct {
 
 // New returns a feed without rows, in state STARTING. Close it.
 func New(schema *relation.Schema, cfg Config) *Feed {
+	cfg = cfg.withDefaults()
 	f := &Feed{
 		schema:  schema,
-		cfg:     cfg.withDefaults(),
+		cfg:     cfg,
 		table:   table.New(schema),
+		undo:    table.NewUndoLog(cfg.UndoBytes, int64(cfg.UndoAge)),
 		views:   make(map[string]*view),
+		index:   predindex.New[*view](schema),
 		readyCh: make(chan struct{}),
 		stop:    make(chan struct{}),
 	}
@@ -127,7 +148,7 @@ func (f *Feed) Close() {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for _, v := range f.views {
-		v.wake()
+		v.wake(true)
 	}
 }
 
@@ -170,16 +191,34 @@ func (f *Feed) Commit(fr relation.Frontier) error {
 		return err
 	}
 	f.mu.Lock()
-	from := f.table.Head().Seq
+	before := f.table.Head()
 	touches, err := f.table.Settle(difference, fr)
 	if err != nil {
 		f.mu.Unlock()
 		return err
 	}
+	f.received = Now()
+	f.remember(fr, before, touches)
 	f.committed, f.epoch = true, f.nextEpoch
-	f.spread(touches, from)
+	for _, v := range f.views {
+		v.sets.sweep(true)
+	}
+	f.spread(touches, before.Seq)
 	f.finish()
 	return nil
+}
+
+// remember notes in the undo log what a snapshot changed. The log begins with
+// the first one, and anew when times before and after cannot be compared. What
+// was true between the last time and the snapshot's nobody knows. It holds mu.
+func (f *Feed) remember(fr relation.Frontier, before table.Border, touches []table.Touch) {
+	set := fr.Time < before.Time || fr.Time == before.Time && len(touches) > 0
+	if !f.committed || f.epoch != f.nextEpoch || set {
+		f.undo.Begin(fr)
+		return
+	}
+	f.undo.Gap(before.Time, fr.Time)
+	f.undo.Add(fr, touches, f.received)
 }
 
 // Apply makes whole upstream times, in ascending order, visible together; fr
@@ -187,6 +226,7 @@ func (f *Feed) Commit(fr relation.Frontier) error {
 // times before it are applied and a *table.ClaimError is returned.
 func (f *Feed) Apply(batches []relation.Batch, fr relation.Frontier) error {
 	f.mu.Lock()
+	f.received = Now()
 	for _, b := range batches {
 		from := f.table.Head().Seq
 		touches, err := f.table.Apply(b)
@@ -194,6 +234,7 @@ func (f *Feed) Apply(batches []relation.Batch, fr relation.Frontier) error {
 			f.finish()
 			return err
 		}
+		f.undo.Add(f.table.Head().Frontier, touches, f.received)
 		f.spread(touches, from)
 	}
 	f.table.Advance(fr)
@@ -201,22 +242,43 @@ func (f *Feed) Apply(batches []relation.Batch, fr relation.Frontier) error {
 	return nil
 }
 
-// spread tells every view of one time's touches. It holds mu.
+// spread tells the views that are concerned of one time's touches. It holds mu.
 func (f *Feed) spread(touches []table.Touch, from uint64) {
 	if len(touches) == 0 {
 		return
 	}
 	for i := range touches {
-		f.counts[opOf(touches[i].Old, touches[i].New)].Add(1)
-	}
-	f.newest.Store(f.table.Head().Wall)
-	for _, v := range f.views {
-		if ch := v.follow(touches, from); ch != nil {
-			if len(v.pending) == 0 {
-				f.dirty = append(f.dirty, v)
-			}
-			v.pend(ch)
+		to := &touches[i]
+		f.counts[opOf(to.Old, to.New)].Add(1)
+		f.present = to
+		if f.every != nil {
+			f.visit(f.every, to.Old != "", to.New != "")
 		}
+		f.index.Visit(to.Old, to.New, f.visit)
+	}
+	f.present = nil
+	f.newest.Store(f.table.Head().Wall)
+	for _, v := range f.touched {
+		if len(v.pending) == 0 {
+			f.dirty = append(f.dirty, v)
+		}
+		v.seal(from)
+	}
+	clear(f.touched)
+	f.touched = f.touched[:0]
+}
+
+func (f *Feed) visit(v *view, was, is bool) {
+	if v.touch(f.present, was, is) {
+		f.touched = append(f.touched, v)
+	}
+}
+
+// frame is a live frame at the head. It holds mu.
+func (f *Feed) frame(events []Event) Frame {
+	head := f.table.Head()
+	return Frame{
+		Kind: LiveFrame, Events: events, Last: true, Time: head.Time, Wall: head.Wall, State: f.state, epoch: f.epoch,
 	}
 }
 
@@ -241,9 +303,11 @@ func (f *Feed) finish() {
 	if f.refreshReady() {
 		woken = slices.Collect(maps.Values(f.views))
 	}
+	now := f.table.Head().Time
 	f.mu.Unlock()
+	f.futures.come(now)
 	for _, v := range woken {
-		v.wake()
+		v.wake(false)
 	}
 	clear(f.dirty) // the writer's own; only spread and finish use it
 	f.dirty = f.dirty[:0]
@@ -318,7 +382,7 @@ func (f *Feed) SetState(s State, reason string) {
 	}
 	f.mu.Unlock()
 	for _, v := range views {
-		v.wake()
+		v.wake(true)
 	}
 }
 
@@ -327,7 +391,7 @@ func (f *Feed) SetState(s State, reason string) {
 func (f *Feed) SetEpoch(identity string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.nextEpoch = hashText(identity)
+	f.nextEpoch = hashText(identity + "\n" + shape(f.schema))
 }
 
 // refreshReady recomputes ready and reports whether it turned true. It holds mu.
@@ -364,13 +428,14 @@ func (f *Feed) tick() {
 
 func (f *Feed) beat(now time.Time) {
 	f.mu.Lock()
+	f.undo.Expire(Now())
 	var views []*view
 	for key, v := range f.views {
 		if v.unusedSince(now, f.cfg.Linger) {
-			delete(f.views, key)
+			f.drop(key, v)
 			continue
 		}
-		v.trim()
+		v.tidy()
 		// The next tick would be too late for what is due before it.
 		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat-f.cfg.Heartbeat/ticks {
 			v.beat()
@@ -379,7 +444,7 @@ func (f *Feed) beat(now time.Time) {
 	}
 	f.mu.Unlock()
 	for _, v := range views {
-		v.wake()
+		v.wake(true)
 	}
 }
 
@@ -396,10 +461,24 @@ func (f *Feed) view(where *filter.Predicate) *view {
 	v := newView(f, where, key)
 	v.readers.Add(1)
 	f.views[key] = v
-	if v.subset != nil && !f.closed() {
-		f.wg.Go(v.build)
+	if v.subset == nil {
+		f.every = v
+	} else {
+		v.entry = f.index.Add(where, v)
+		f.enqueue(v)
 	}
 	return v
+}
+
+// drop forgets a view. It holds mu.
+func (f *Feed) drop(key string, v *view) {
+	v.sets.sweep(true)
+	delete(f.views, key)
+	if v.entry != nil {
+		f.index.Remove(v.entry)
+	} else {
+		f.every = nil
+	}
 }
 
 // demand counts who needs the source, for sources that connect on demand.

@@ -303,7 +303,7 @@ func TestSlowReaderDoesNotSlowIngest(t *testing.T) { //nolint:paralleltest // it
 // Readers that stopped, each at another large chunk, do not keep what they
 // have read.
 func TestStoppedReadersHoldNoChunks(t *testing.T) { //nolint:paralleltest // it measures the heap
-	f := feed.New(schema(), feed.Config{RingBytes: 1 << 20})
+	f := feed.New(schema(), feed.Config{RingBytes: 1 << 20, UndoBytes: 1 << 20})
 	defer f.Close()
 	round := func(n int) {
 		t.Helper()

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/filter"
@@ -41,6 +42,7 @@ type frame struct {
 	Time   uint64
 	State  string
 	Cursor string
+	From   string
 }
 
 // encoder writes frames as JSON: one message per event, or one per frame.
@@ -50,7 +52,7 @@ func (e encoder) ID() string   { return fmt.Sprintf("test %v", e.frames) }
 func (e encoder) Frames() bool { return e.frames }
 
 func (e encoder) Encode(dst []byte, ends []int, f *feed.Frame) ([]byte, []int) {
-	out := frame{Kind: f.Kind.String(), Last: f.Last, Time: f.Time, State: f.State.String(), Cursor: f.Cursor}
+	out := frame{Kind: f.Kind.String(), Last: f.Last, Time: f.Time, State: f.State.String(), Cursor: f.Cursor, From: f.From}
 	put := func() {
 		b, err := json.Marshal(out)
 		if err != nil {
@@ -105,7 +107,12 @@ type client struct {
 	woken  atomic.Bool
 	wake   chan struct{}
 	reset  bool // inside a RESET set
-	idle   bool // the last Pull returned false
+	resume bool // inside a RESUMED set
+	asked  string
+	marks  []string // cursors since the rows were new, oldest first
+	on     int      // which feed
+	paced  bool     // asked for a rate: it may have to wait for the rest
+	idle   bool     // the last Pull returned false
 	rows   state
 	time   uint64
 	synced bool // has its snapshot
@@ -113,24 +120,50 @@ type client struct {
 	seen   []frame
 }
 
+// model drives two feeds over the same upstream. The first is told at once; the
+// second later, and of other snapshots.
 type model struct {
 	t       *testing.T
 	rng     *rand.Rand
 	feed    *feed.Feed
+	twin    *feed.Feed
 	rows    state
+	behind  state              // the twin's
+	late    []func(*feed.Feed) // what the twin has yet to hear
 	history map[uint64]state
 	time    uint64
 	resyncs int
 	resets  int
+	resumes int
 }
 
 func (m *model) open(c *client) {
-	c.rows, c.time, c.synced, c.fresh, c.idle, c.seen = state{}, 0, false, true, false, nil
-	c.reset = false
+	c.asked, c.on = "", 0
+	if c.frames && !c.eager && len(c.marks) > 0 && !c.reset && !c.resume && m.rng.IntN(4) > 0 {
+		c.asked = c.marks[m.rng.IntN(len(c.marks))] // the rows may be of any later time
+		c.on = m.rng.IntN(2)
+	} else {
+		c.rows, c.marks = state{}, nil
+	}
+	c.time, c.synced, c.fresh, c.idle, c.seen = 0, false, true, false, nil
+	c.reset, c.resume = false, false
 	c.woken.Store(false)
-	c.cursor = m.feed.Subscribe(feed.Options{
-		Where: c.where, Encoder: encoder{c.frames}, MaxRows: 1 + m.rng.IntN(5),
-	}, func() {
+	o := feed.Options{Where: c.where, Encoder: encoder{c.frames}, MaxRows: 1 + m.rng.IntN(5)}
+	if c.paced = !c.eager && m.rng.IntN(3) == 0; c.paced {
+		o.MaxRate = 1e6
+	}
+	f := m.feed
+	if c.on == 1 {
+		f = m.twin
+	}
+	if c.asked != "" {
+		var err error
+		if o.Resume, err = feed.ParseCursor(c.asked, c.where); err != nil {
+			m.t.Fatal(err)
+		}
+		m.poll(c, f, o.Resume)
+	}
+	c.cursor = f.Subscribe(o, func() {
 		c.woken.Store(true)
 		select {
 		case c.wake <- struct{}{}:
@@ -138,6 +171,46 @@ func (m *model) open(c *client) {
 		}
 	})
 	<-c.wake // a new cursor is woken at once
+}
+
+// poll lays one complete frame over the client's rows.
+func (m *model) poll(c *client, f *feed.Feed, at feed.Position) {
+	if f == m.twin {
+		m.catchUp(len(m.late)) // or it would wait for the time
+	}
+	fr, err := f.Frame(m.t.Context(), c.where, at)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	rows := maps.Clone(c.rows)
+	switch fr.Kind {
+	case feed.Reset:
+		clear(rows)
+	case feed.Resumed:
+		if fr.From != c.asked {
+			m.t.Fatalf("%s: a frame from %q, not %q", c.name, fr.From, c.asked)
+		}
+	case feed.Snapshot, feed.LiveFrame:
+		m.t.Fatalf("%s: %v for a reader with a cursor", c.name, fr.Kind)
+	}
+	for _, ev := range fr.Events {
+		if ev.Op == feed.Delete {
+			delete(rows, ev.Row.Text(0))
+		} else {
+			rows[ev.Row.Text(0)] = ev.Row
+		}
+	}
+	if want := m.visible(c, m.history[fr.Time]); !fr.Last || !maps.Equal(rows, want) {
+		m.t.Fatalf("%s: the %v frame of time %d\n gives %q\n want  %q", c.name, fr.Kind, fr.Time, rows, want)
+	}
+}
+
+// catchUp tells the twin n of the things that it has yet to hear.
+func (m *model) catchUp(n int) {
+	for _, tell := range m.late[:n] {
+		tell(m.twin)
+	}
+	m.late = m.late[n:]
 }
 
 func (m *model) visible(c *client, rows state) state {
@@ -164,7 +237,11 @@ func (m *model) pull(c *client, limit int) {
 	}
 	c.idle = !more
 	if !more && c.cursor.Joined() {
-		if want := m.visible(c, m.rows); !maps.Equal(c.rows, want) {
+		now := m.rows
+		if c.on == 1 {
+			now = m.behind
+		}
+		if want := m.visible(c, now); !c.paced && !maps.Equal(c.rows, want) {
 			m.t.Fatalf("%s at the head:\n has  %q\n want %q", c.name, c.rows, want)
 		}
 		c.synced = true
@@ -182,13 +259,17 @@ func (m *model) take(c *client, f frame) {
 	for _, ev := range f.Events {
 		m.takeEvent(c, ev)
 	}
+	if f.Last {
+		c.reset, c.resume = false, false
+	}
 	if c.frames && f.Last {
 		if f.Cursor == "" {
 			m.t.Fatalf("%s: a last frame without cursor", c.name)
 		}
 		if want := m.visible(c, m.history[f.Time]); !maps.Equal(c.rows, want) {
-			m.t.Fatalf("%s: after the frame of time %d\n has  %q\n want %q", c.name, f.Time, c.rows, want)
+			m.t.Fatalf("%s: after the %s frame of time %d\n has  %q\n want %q", c.name, f.Kind, f.Time, c.rows, want)
 		}
+		c.marks = append(c.marks, f.Cursor)
 	}
 	c.fresh = false
 	if c.synced {
@@ -198,14 +279,17 @@ func (m *model) take(c *client, f frame) {
 
 func (m *model) takeFrame(c *client, f frame) {
 	switch {
-	case c.fresh && f.Kind != "SNAPSHOT":
-		m.t.Fatalf("%s: first frame is %s", c.name, f.Kind)
+	case c.fresh && c.asked == "" && f.Kind != "SNAPSHOT",
+		c.fresh && c.asked != "" && f.Kind != "RESUMED" && f.Kind != "RESET",
+		!c.fresh && f.Kind == "RESUMED" && !c.resume,
+		f.Kind == "RESUMED" && f.From != c.asked:
+		m.t.Fatalf("%s: a frame %s from %q", c.name, f.Kind, f.From)
 	case f.Kind == "RESET" && !c.reset:
 		m.resets++
-		c.rows, c.reset = state{}, true
-	}
-	if f.Last {
-		c.reset = false
+		c.rows, c.reset, c.resume, c.marks = state{}, true, false, nil
+	case f.Kind == "RESUMED" && !c.resume:
+		m.resumes++
+		c.resume = true
 	}
 	if len(f.Events) > 5 {
 		m.t.Fatalf("%s: %d rows in a frame", c.name, len(f.Events))
@@ -215,7 +299,9 @@ func (m *model) takeFrame(c *client, f frame) {
 func (m *model) takeEvent(c *client, ev event) {
 	key := ev.Row.Text(0)
 	held, ok := c.rows[key]
-	if want := ev.Op != "INSERT"; ok != want {
+	// A difference may be laid over any state since: it tells all of rows that
+	// came or went, and what changed of those that were there all the time.
+	if want := ev.Op != "INSERT"; ok != want && !(c.resume && ev.Op != "UPDATE") {
 		m.t.Fatalf("%s: %s of key %s, which it holds: %v", c.name, ev.Op, key, ok)
 	}
 	if ev.Op == "DELETE" {
@@ -265,18 +351,6 @@ func (m *model) batch() relation.Batch {
 func (m *model) step(check func(want []state)) {
 	before := maps.Clone(m.rows)
 	states := []state{before}
-	if m.rng.IntN(15) == 0 { // upstream came back with a new snapshot
-		m.batch()
-		m.feed.Abort()
-		for _, r := range m.rows {
-			_ = m.feed.Load([]relation.Row{r})
-		}
-		if err := m.feed.Commit(relation.Frontier{Time: m.time}); err != nil {
-			m.t.Fatal(err)
-		}
-		check(append(states, maps.Clone(m.rows)))
-		return
-	}
 	var batches []relation.Batch
 	for range 1 + m.rng.IntN(3) {
 		batches = append(batches, m.batch())
@@ -284,9 +358,35 @@ func (m *model) step(check func(want []state)) {
 	}
 	fr := relation.Frontier{Time: m.time + uint64(m.rng.IntN(2))}
 	m.time = fr.Time
-	m.history[m.time] = maps.Clone(m.rows)
-	if err := m.feed.Apply(batches, fr); err != nil {
-		m.t.Fatal(err)
+	now := maps.Clone(m.rows)
+	m.history[m.time] = now
+	// Upstream may come back with a snapshot, to either feed: what happened since
+	// the one before, that feed does not know.
+	tell := func(f *feed.Feed, snapshot bool) {
+		var err error
+		if snapshot {
+			f.Abort()
+			for _, r := range now {
+				_ = f.Load([]relation.Row{r})
+			}
+			err = f.Commit(fr)
+		} else {
+			err = f.Apply(batches, fr)
+		}
+		if err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	snapshot := m.rng.IntN(15) == 0
+	tell(m.feed, snapshot)
+	anew := m.rng.IntN(15) == 0
+	m.late = append(m.late, func(f *feed.Feed) {
+		tell(f, anew)
+		m.behind = now
+	})
+	m.catchUp(m.rng.IntN(len(m.late) + 1))
+	if snapshot {
+		states = []state{before, now}
 	}
 	check(states)
 }
@@ -325,14 +425,16 @@ func where(t *testing.T, n int) *filter.Predicate {
 	return p
 }
 
-func run(t *testing.T, seed uint64, steps int) (resyncs, resets int) {
+func run(t *testing.T, seed uint64, steps int) *model {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 2))
+	cfg := feed.Config{RingChunks: 4, RingBytes: 6000, MaxGraves: 12, UndoBytes: 10_000, ResumeWait: time.Hour}
 	m := &model{
-		t: t, rng: rng, rows: state{}, history: map[uint64]state{0: {}},
-		feed: feed.New(schema(), feed.Config{RingChunks: 4, RingBytes: 6000, MaxGraves: 12}),
+		t: t, rng: rng, rows: state{}, behind: state{}, history: map[uint64]state{0: {}},
+		feed: feed.New(schema(), cfg), twin: feed.New(schema(), cfg),
 	}
 	defer m.feed.Close()
+	defer m.twin.Close()
 	var clients []*client
 	for i := range 8 {
 		c := &client{m: m, wake: make(chan struct{}, 1), name: fmt.Sprintf("seed %d client %d", seed, i), frames: i%2 == 0, where: filter.All()}
@@ -341,16 +443,18 @@ func run(t *testing.T, seed uint64, steps int) (resyncs, resets int) {
 		}
 		clients = append(clients, c)
 	}
-	if err := m.feed.Commit(relation.Frontier{}); err != nil {
-		t.Fatal(err)
-	}
-	m.feed.SetState(feed.Live, "")
-	for _, c := range clients {
-		m.open(c)
+	for _, f := range []*feed.Feed{m.feed, m.twin} {
+		if err := f.Commit(relation.Frontier{}); err != nil {
+			t.Fatal(err)
+		}
+		f.SetState(feed.Live, "")
 	}
 	eager := []*client{clients[0], clients[1]}
 	for _, c := range eager {
 		c.eager = true
+	}
+	for _, c := range clients {
+		m.open(c)
 	}
 	for range steps {
 		for _, c := range eager {
@@ -380,19 +484,22 @@ func run(t *testing.T, seed uint64, steps int) (resyncs, resets int) {
 			}
 		}
 	}
+	m.catchUp(len(m.late))
 	for _, c := range clients {
-		for m.pull(c, 1<<30); !c.cursor.Joined(); m.pull(c, 1<<30) {
+		done := func() bool { return c.idle && c.cursor.Joined() && maps.Equal(c.rows, m.visible(c, m.rows)) }
+		for m.pull(c, 1<<30); !done(); m.pull(c, 1<<30) {
 			if !c.woken.Load() { // otherwise it was opened again by pull
 				<-c.wake
 			}
 		}
-		m.pull(c, 1<<30)
 		c.cursor.Close()
 	}
-	if n, _ := m.feed.Demand(); n != 0 {
-		t.Fatalf("demand %d after every cursor is closed", n)
+	for _, f := range []*feed.Feed{m.feed, m.twin} {
+		if n, _ := f.Demand(); n != 0 {
+			t.Fatalf("demand %d after every cursor is closed", n)
+		}
 	}
-	return m.resyncs, m.resets
+	return m
 }
 
 // TestModel drives the feed with random times, snapshots and readers of every
@@ -400,14 +507,15 @@ func run(t *testing.T, seed uint64, steps int) (resyncs, resets int) {
 // changed fields, time borders.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	resyncs, resets := 0, 0
+	resyncs, resets, resumes := 0, 0, 0
 	for seed := range uint64(modelSeeds) {
-		a, b := run(t, seed, 150)
-		resyncs, resets = resyncs+a, resets+b
+		m := run(t, seed, 150)
+		resyncs, resets, resumes = resyncs+m.resyncs, resets+m.resets, resumes+m.resumes
 	}
-	if resyncs == 0 || resets == 0 {
-		t.Fatalf("the runs never met a compacted reader: %d resyncs, %d resets", resyncs, resets)
+	if resyncs == 0 || resets == 0 || resumes == 0 {
+		t.Fatalf("the runs met too little: %d resyncs, %d resets, %d resumes", resyncs, resets, resumes)
 	}
+	t.Logf("%d resyncs, %d resets, %d resumes", resyncs, resets, resumes)
 }
 
 func FuzzModel(f *testing.F) {

@@ -55,25 +55,6 @@ func (f *Feed) Rows(ctx context.Context, where *filter.Predicate) (Result, error
 	return res, nil
 }
 
-// Frame is one complete frame for a reader that was at a position: RESUMED with
-// the difference since, or SNAPSHOT, or after a position that cannot be
-// continued RESET, with every row that matches where, nil for all. It waits
-// like Rows, and up to Config.ResumeWait for a position ahead of this feed.
-func (f *Feed) Frame(ctx context.Context, where *filter.Predicate, at Position) (Frame, error) {
-	res, err := f.Rows(ctx, where)
-	if err != nil {
-		return Frame{}, err
-	}
-	kind := Snapshot
-	if !at.IsZero() {
-		kind = Reset
-	}
-	return Frame{
-		Kind: kind, Events: inserts(res.Rows), Last: true, State: res.State, Cursor: res.Cursor,
-		Time: res.Frontier.Time, Wall: res.Frontier.Wall,
-	}, nil
-}
-
 // allRows collects every row. It holds mu for reading.
 func (f *Feed) allRows() []relation.Row {
 	rows := make([]relation.Row, 0, f.table.Rows())
@@ -144,7 +125,21 @@ func (f *Feed) Status() Status {
 	for _, v := range f.views {
 		s.Subscribers += int(v.readers.Load())
 	}
+	f.count(&s)
 	return s
+}
+
+// count fills in what is counted. It holds mu for reading.
+func (f *Feed) count(s *Status) {
+	s.Indexed = f.index.Indexed()
+	s.Evaluations = f.index.Evaluations() + f.evaluations.Load()
+	for i := range s.Sent {
+		s.Sent[i] = f.sent[i+1].Load()
+	}
+	s.Conflated = f.conflated.Load()
+	s.Resumed, s.Reset = f.resumes.Load(), f.resets.Load()
+	s.Snapshots = f.snapshots.Counts()
+	s.UndoChanges, s.UndoBytes, s.UndoFrom = f.undo.Changes(), f.undo.Bytes(), f.undo.Wall()
 }
 
 func (f *Feed) stateNow() State {

@@ -84,7 +84,7 @@ func TestStateOfReadersThatAreBehind(t *testing.T) {
 		check("catching up", one(), "LIVE LIVE more UPDATE1")
 		f.SetState(feed.Failed, "gone")
 		check("catching up, failed", one(), "LIVE FAILED more UPDATE2")
-		check("the end", describe(r.take()), "LIVE FAILED UPDATE3")
+		check("the end", describe(r.take()), "LIVE FAILED UPDATE3; LIVE FAILED")
 		woken = 0
 		f.SetState(feed.Live, "")
 		if woken != 1 {

@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/fnv"
 
 	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/relation"
 )
 
 // token is what a cursor's text holds: the source's epoch, an upstream time
@@ -65,6 +67,20 @@ func ParseCursor(text string, where *filter.Predicate) (Position, error) {
 		return Position{}, errOtherFilter
 	}
 	return Position{token: t, text: text}, nil
+}
+
+// shape names what rows of a schema hold, for the epoch: gateways that follow
+// other columns, or read them otherwise, do not understand each other's cursors.
+func shape(s *relation.Schema) string {
+	b := fmt.Appendf(nil, "key %v", s.Key)
+	for i := range s.Columns {
+		c := &s.Columns[i]
+		b = fmt.Appendf(b, " %q %d %d %t", c.Name, c.Kind, c.Elem, c.Zoned)
+		if c.Enum != nil {
+			b = fmt.Appendf(b, " %q", c.Enum.Values)
+		}
+	}
+	return string(b)
 }
 
 // hashText hashes text the same way in every process.

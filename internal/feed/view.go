@@ -1,19 +1,15 @@
 package feed
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/table"
 )
-
-// scanRows is how many rows a scan may visit under the feed's read lock: 1,000
-// rows are a few microseconds, which ingest does not notice.
-const scanRows = 1000
 
 // view is the rows that match a filter, shared by all readers with that
 // filter.
@@ -22,25 +18,30 @@ type view struct {
 	where *filter.Predicate
 	hash  uint64
 
-	// Guarded by f.mu: written while it is held for writing, but for subset
-	// and built, which build writes holding it for reading until ready.
+	entry *predindex.Entry[*view] // in the feed's index; nil: every row
+
+	// Guarded by f.mu: written while it is held for writing, but for subset,
+	// which a pass writes holding it for reading until ready.
 	subset *table.Subset // nil: every row of the table
-	built  int           // slots below it are in subset
+	pass   *pass         // that fills subset; nil: it waits for one
 	first  *chunk        // oldest chunk of the ring
 	tail   *chunk        // newest; a cursor at the head stands on it
 	bytes  int
 	chunks int
+	total  uint64    // row changes that the view has seen
 	beaten time.Time // when the last frame was published
 
-	pending      []*chunk // of the times being applied
+	present      collected // of the time being applied
+	pending      []*chunk  // of the times being applied
 	pendingBytes int
 	purges       purges // of the subset
 
 	ready    atomic.Bool // the subset is complete
 	beats    atomic.Uint64
-	snapshot atomic.Pointer[snapshot] // shared by readers that join at one border
-	readers  atomic.Int64             // open cursors
-	frames   atomic.Int64             // those that want empty frames
+	snapshot atomic.Pointer[snapshot] // the rows, as long as they have not changed
+	sets     sets
+	readers  atomic.Int64 // open cursors
+	frames   atomic.Int64 // those that want empty frames
 
 	mu      sync.Mutex // guards all below
 	cursors map[*Cursor]struct{}
@@ -48,10 +49,18 @@ type view struct {
 	idle    time.Time // since when there has been no cursor; zero: there is one
 }
 
-// snapshot is a view's rows at one border.
+// collected is what one upstream time does to a view.
+type collected struct {
+	changes int
+	events  []Event
+	size    int
+	lost    bool // nobody reads the view, or the events are too many for the ring
+}
+
+// snapshot is a view's rows.
 type snapshot struct {
-	seq  uint64
 	rows []relation.Row
+	used atomic.Bool // since the last tick
 }
 
 func newView(f *Feed, where *filter.Predicate, key string) *view {
@@ -73,29 +82,6 @@ func newView(f *Feed, where *filter.Predicate, key string) *view {
 	return v
 }
 
-// build fills the subset, a few rows under the lock at a time. Apply follows
-// changes of slots below built and leaves the rest to come.
-func (v *view) build() {
-	for done := false; !done && !v.f.closed(); {
-		v.f.mu.RLock()
-		t := v.f.table
-		head := t.Head().Seq
-		end := min(v.built+scanRows, t.Slots())
-		for slot := v.built; slot < end; slot++ {
-			if row, alive := t.Row(uint32(slot)); alive && v.where.Match(row) { //nolint:gosec // slots are uint32
-				v.subset.Put(uint32(slot), head) //nolint:gosec // see above
-			}
-		}
-		v.built = end
-		if done = end == t.Slots(); done {
-			v.built = math.MaxInt
-			v.ready.Store(true)
-		}
-		v.f.mu.RUnlock()
-	}
-	v.wake()
-}
-
 func (v *view) log() *table.Log {
 	if v.subset != nil {
 		return v.subset.Log()
@@ -103,67 +89,57 @@ func (v *view) log() *table.Log {
 	return v.f.table.Log()
 }
 
-// follow brings the view up to date with one time's touches and returns the
-// chunk for its ring, nil when nothing of the view changed. It holds f.mu.
-func (v *view) follow(touches []table.Touch, from uint64) *chunk {
-	var events []Event
-	wanted, limit := v.readers.Load() > 0, v.f.ringBytes()
-	changed, size := false, 0
-	for i := range touches {
-		to := &touches[i]
-		before, after := to.Old, to.New
-		if v.subset != nil {
-			if int(to.Slot) >= v.built {
-				continue
-			}
-			if !v.subset.Has(to.Slot) {
-				before = ""
-			}
-			if after != "" && !v.where.Match(after) {
-				after = ""
-			}
-			switch {
-			case after != "":
-				v.subset.Put(to.Slot, to.Seq)
-			case before != "":
-				v.subset.Delete(to.Slot, to.Seq, before)
-			default:
-				continue
-			}
+// touch brings the view up to date with what one time does to one row: was and
+// is say whether the row matched before, and matches now. It reports whether
+// it is the first of that time. It holds f.mu.
+func (v *view) touch(to *table.Touch, was, is bool) (first bool) {
+	if v.subset != nil {
+		if v.pass == nil || int(to.Slot) >= v.pass.built {
+			return false
 		}
-		changed = true
-		if !wanted {
-			continue
-		}
-		ev := event(before, after)
-		events = append(events, ev)
-		if size += eventOverhead + len(ev.Row) + len(ev.Old); size > limit {
-			wanted, events, size = false, nil, 0
+		if is {
+			v.subset.Put(to.Slot, to.Seq)
+		} else {
+			v.subset.Delete(to.Slot, to.Seq, to.Old)
 		}
 	}
-	if !changed {
-		return nil
+	p := &v.present
+	if p.changes++; p.changes == 1 {
+		p.lost = v.readers.Load() == 0
 	}
-	v.snapshot.Store(nil)
-	head := v.f.table.Head()
-	ch := newChunk(from, Frame{
-		Kind: LiveFrame, Events: events, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state, epoch: v.f.epoch,
-	})
-	if ch.size = size; !wanted {
-		ch.lose()
+	if !p.lost {
+		ev := changeEvent(to, was, is)
+		p.events = append(p.events, ev)
+		if p.size += eventOverhead + len(ev.Row) + len(ev.Old); p.size > v.f.ringBytes() {
+			p.lost, p.events = true, nil
+		}
 	}
-	return ch
+	return p.changes == 1
 }
 
-func event(before, after relation.Row) Event {
-	switch opOf(before, after) {
-	case Insert:
-		return Event{Op: Insert, Row: after}
-	case Delete:
-		return Event{Op: Delete, Row: before}
-	case Update:
+func changeEvent(to *table.Touch, was, is bool) Event {
+	switch {
+	case !was:
+		return Event{Op: Insert, Row: to.New}
+	case !is:
+		return Event{Op: Delete, Row: to.Old}
 	}
-	return Event{Op: Update, Row: after, Old: before}
+	return Event{Op: Update, Row: to.New, Old: to.Old}
+}
+
+// seal makes a chunk of what the time did, which was the first one behind from.
+// It holds f.mu.
+func (v *view) seal(from uint64) {
+	p := v.present
+	v.present = collected{}
+	v.snapshot.Store(nil)
+	v.total += uint64(p.changes) //nolint:gosec // not negative
+	ch := newChunk(from, v.f.frame(p.events))
+	ch.size, ch.received, ch.total = p.size, v.f.received, v.total
+	if p.lost {
+		ch.lose()
+	}
+	v.pend(ch)
 }
 
 // pend keeps ch until the times being applied are whole. Chunks that would push
@@ -242,22 +218,22 @@ func (v *view) evict() {
 // beat publishes an empty frame: a proof of life, or a change of state. It
 // holds f.mu.
 func (v *view) beat() {
-	head := v.f.table.Head()
 	v.beats.Add(1)
 	v.beaten = time.Now()
 	if v.frames.Load() == 0 {
 		return
 	}
-	v.link(newChunk(head.Seq, Frame{
-		Kind: LiveFrame, Last: true, Time: head.Time, Wall: head.Wall, State: v.f.state, epoch: v.f.epoch,
-	}))
+	head := v.f.table.Head()
+	ch := newChunk(head.Seq, v.f.frame(nil))
+	ch.total = v.total
+	v.link(ch)
 }
 
-// collect returns the view's rows at the head, shared with other readers that
-// join at the same border. It holds f.mu for reading.
+// collect returns the view's rows at the head, shared until one of them changes.
+// It holds f.mu for reading.
 func (v *view) collect() []relation.Row {
-	t := v.f.table
 	if s := v.snapshot.Load(); s != nil {
+		s.used.Store(true)
 		return s.rows
 	}
 	rows := make([]relation.Row, 0, v.log().Alive())
@@ -269,12 +245,44 @@ func (v *view) collect() []relation.Row {
 			}
 			slot = v.subset.Slot(id)
 		}
-		if row, alive := t.Row(slot); alive {
+		if row, alive := v.f.table.Row(slot); alive {
 			rows = append(rows, row)
 		}
 	}
-	v.snapshot.Store(&snapshot{t.Head().Seq, rows})
+	v.snapshot.Store(&snapshot{rows: rows})
 	return rows
+}
+
+// snapshotSet is the set of the view's rows. f.mu is held for reading.
+func (v *view) snapshotSet(kind FrameKind) *set {
+	name := ""
+	if kind == Reset {
+		name = "reset"
+	}
+	return v.sets.get(name, v, func() *set {
+		s := v.newSet(kind)
+		s.rows = v.collect()
+		return s
+	})
+}
+
+// differenceSet is the set of what a reader that was at p must be told. f.mu is
+// held for reading.
+func (v *view) differenceSet(p Position) *set {
+	return v.sets.get(p.text, v, func() *set {
+		s := v.newSet(Resumed)
+		s.from, s.fill = p.text, v.f.difference(v.where, p)
+		return s
+	})
+}
+
+// tidy forgets what was kept for readers that come together. It holds f.mu.
+func (v *view) tidy() {
+	v.trim()
+	v.sets.sweep(false)
+	if s := v.snapshot.Load(); s != nil && !s.used.Swap(false) {
+		v.snapshot.CompareAndSwap(s, nil)
+	}
 }
 
 // oldest returns the oldest position that a reader of the view still needs, at
@@ -288,12 +296,13 @@ func (v *view) oldest(head uint64) uint64 {
 	return head
 }
 
-// wake tells the view's cursors that there may be something to pull.
-func (v *view) wake() {
+// wake tells the view's cursors that there may be something to pull; beat says
+// that it is news for those too that wait for their rate.
+func (v *view) wake(beat bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for c := range v.cursors {
-		c.signal()
+		c.signal(beat)
 	}
 }
 
@@ -315,7 +324,7 @@ func (v *view) remove(c *Cursor) {
 		v.frames.Add(-1)
 	}
 	if c.plan.readers.Add(-1) == 0 {
-		delete(v.plans, planKey(c.opts.Encoder, c.opts.MaxRows))
+		delete(v.plans, planKey(c.opts.Encoder, c.plan.rows))
 	}
 	if v.readers.Add(-1) == 0 {
 		v.idle = time.Now()

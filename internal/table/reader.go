@@ -30,6 +30,9 @@ func (r *Reader) Base() uint64 { return r.base }
 // Behind reports whether the log has something for the reader.
 func (r *Reader) Behind(l *Log) bool { return r.pos < l.Last() }
 
+// Entries returns an upper bound for the entries that Scan has to visit.
+func (r *Reader) Entries(l *Log) int { return l.entriesAfter(r.pos) }
+
 // Scan visits at most limit entries behind the reader's position, or more to
 // finish those of one sequence number, and tells what the reader must be told
 // about them. It reports whether it came to the head, the newest border, where
