@@ -2,7 +2,9 @@ package mzsim
 
 import (
 	"crypto/tls"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
@@ -59,6 +61,9 @@ type Options struct {
 	RequireTLS bool
 	// Version is what mz_version() says.
 	Version string
+	// Environment is what mz_environment_id() says; empty: an id that no other
+	// Sim has.
+	Environment string
 	// Era chooses the texts of some errors.
 	Era pgerr.Era
 	// MaxResultSize bounds a snapshot in bytes; zero: no bound.
@@ -83,6 +88,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Version == "" {
 		o.Version = "v26.16.0 (stand-in)"
+	}
+	if o.Environment == "" {
+		o.Environment = fmt.Sprintf("stand-in-%016x-0", rand.Uint64()) //nolint:gosec // unique, not secret
 	}
 	if o.Clusters == nil {
 		o.Clusters = map[string]int{"quickstart": 1, "mz_catalog_server": 1}

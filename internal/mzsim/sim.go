@@ -217,7 +217,7 @@ func (s *Sim) Close() {
 // server is what the catalog says about the server.
 func (s *Sim) server() *catalog.Server {
 	return &catalog.Server{
-		Version: s.opts.Version, Clusters: s.opts.Clusters,
+		Version: s.opts.Version, Environment: s.opts.Environment, Clusters: s.opts.Clusters,
 		Sessions: func() (list []catalog.Session) {
 			s.eachSession(func(o *session) {
 				list = append(list, catalog.Session{PID: o.pid, Streaming: o.streaming.Load()})

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"time"
 
 	"github.com/tycostream/tycostream/internal/relation"
 )
@@ -34,6 +35,10 @@ type Target struct {
 	Def    *Definition
 	Resume Position // zero: take a snapshot
 	Sink   Sink
+
+	// History is how far in the past a snapshot may begin, if upstream still
+	// knows what happened since and Sink is a HistorySink; 0: now.
+	History time.Duration
 }
 
 // Position is where a stream stopped: a later Follow goes on behind it when
@@ -78,11 +83,28 @@ type Sink interface {
 	Fail(err error)
 }
 
+// HistorySink is a Sink that can begin in the past, so that it knows what
+// changed before it was there. Instead of Snapshot*, Live, a Follow may call
+//
+//	Snapshot*, Past             rows as they were at the time f
+//	Apply*                      what happened since
+//	Live                        resumed false, at the time of the last Apply: the sink has caught up
+//
+// Between Past and Live the rows are old, and nobody may take them for the
+// source's.
+type HistorySink interface {
+	Sink
+
+	// Past ends a snapshot of the past, all of whose rows stand at f.
+	Past(f relation.Frontier) error
+}
+
 // Relation is what the catalog knows of a source.
 type Relation struct {
 	// Identity changes whenever rows before and after cannot be compared: a
-	// hash over engine, database, catalog object id and columns; for
-	// PostgreSQL the system identifier and timeline too.
+	// hash over engine, server, catalog object id, key and columns; for
+	// PostgreSQL the timeline too. Any gateway over the same relation computes
+	// the same one.
 	Identity string
 	Name     string // fully qualified, for messages
 	Type     string // "materialized view", "table", ...

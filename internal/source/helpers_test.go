@@ -33,9 +33,10 @@ type step func(ctx context.Context, targets []source.Target) error
 
 // call is a Follow as it was asked for.
 type call struct {
-	at     time.Duration // since the bubble's start
-	names  []string
-	resume []source.Position
+	at      time.Duration // since the bubble's start
+	names   []string
+	resume  []source.Position
+	history time.Duration // of the first target
 }
 
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -48,7 +49,7 @@ func (b *backend) Describe(_ context.Context, def *source.Definition) (*source.R
 }
 
 func (b *backend) Follow(ctx context.Context, targets []source.Target) error {
-	c := call{at: time.Since(epoch)}
+	c := call{at: time.Since(epoch), history: targets[0].History}
 	for _, t := range targets {
 		c.names = append(c.names, t.Def.Name)
 		c.resume = append(c.resume, t.Resume)
@@ -111,6 +112,28 @@ func following(t uint64, rows ...relation.Row) step {
 	}
 }
 
+// opening opens a relation, makes it live without rows and holds.
+func opening(r *source.Relation, t uint64) step {
+	return func(ctx context.Context, targets []source.Target) error {
+		if _, _, err := targets[0].Sink.Open(r); err != nil {
+			return err
+		}
+		if err := targets[0].Sink.Live(at(t), false); err != nil {
+			return err
+		}
+		return hold(ctx, targets)
+	}
+}
+
+// ending loses the connection where s would hold.
+func ending(s step) step {
+	return func(ctx context.Context, targets []source.Target) error {
+		ctx, cancel := context.WithCancelCause(ctx)
+		cancel(lost())
+		return s(ctx, targets)
+	}
+}
+
 func failing(err error) step {
 	return func(context.Context, []source.Target) error { return err }
 }
@@ -145,6 +168,21 @@ func (w *watched) SetEpoch(identity string) {
 	w.epochs = append(w.epochs, identity)
 	w.mu.Unlock()
 	w.Feed.SetEpoch(identity)
+}
+
+// letters returns the epochs so far with a letter for each that differs.
+func (w *watched) letters() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	names := map[string]string{}
+	var out []string
+	for _, e := range w.epochs {
+		if names[e] == "" {
+			names[e] = string(rune('a' + len(names)))
+		}
+		out = append(out, names[e])
+	}
+	return out
 }
 
 func (w *watched) Demand() (int, <-chan struct{}) {

@@ -31,6 +31,7 @@ type intake struct {
 	identity string
 	checks   []check
 	staged   int  // rows of the snapshot so far
+	past     bool // Past was called
 	joined   bool // Live was called
 	failed   bool // Fail was called
 
@@ -43,14 +44,8 @@ type intake struct {
 	failedAt time.Time   // of Fail
 	rejoins  int
 	repeats  repeats
-}
-
-// epoch tells apart what cursors cannot be compared across: relations, and
-// times that began again.
-type epoch struct {
-	identity string
-	time     uint64
-	again    int
+	plain    bool // the past is not asked for again
+	old      bool // the feed's rows are of the past: nobody may see them
 }
 
 // check is what rows are checked for, beside a NULL in the key.
@@ -86,9 +81,13 @@ func (in *intake) demand() (int, <-chan struct{}) {
 func (in *intake) begin() Target {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.joined, in.failed, in.staged, in.identity = false, false, 0, ""
+	in.joined, in.past, in.failed, in.staged, in.identity = false, false, false, 0, ""
 	in.st.Connects++
-	return Target{Def: in.def, Resume: in.position, Sink: in}
+	t := Target{Def: in.def, Resume: in.position, Sink: in}
+	if in.st.Lives == 0 && !in.plain {
+		t.History = in.set.History
+	}
+	return t
 }
 
 // Open implements Sink.
@@ -159,18 +158,19 @@ func (in *intake) Snapshot(rows []relation.Row) error {
 func (in *intake) Live(f relation.Frontier, resumed bool) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if resumed {
+	switch {
+	case resumed:
 		in.st.Resumes++
-	} else {
-		in.feed.SetEpoch(in.epoch.begin(in.identity, f.Time))
-		if err := in.feed.Commit(f); err != nil {
-			return in.refusedLocked(err)
+	case in.past:
+		in.st.Snapshots++
+	default:
+		if err := in.commitLocked(f); err != nil {
+			return err
 		}
-		in.rows = in.staged
 		in.st.Snapshots++
 	}
 	in.log.Info("source is live", "resumed", resumed, "rows", in.rows, "time", f.Time)
-	in.joined = true
+	in.joined, in.old = true, false
 	if in.st.Lives++; in.st.Lives > 1 {
 		in.st.Reconnects++
 	}
@@ -179,6 +179,32 @@ func (in *intake) Live(f relation.Frontier, resumed bool) error {
 	in.advanceLocked(f)
 	in.homeLocked()
 	in.setStateLocked(feed.Live, "")
+	return nil
+}
+
+// Past implements HistorySink. The source is STARTING until Live: then
+// nobody is told of rows, though they are there.
+func (in *intake) Past(f relation.Frontier) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.old = true
+	in.setStateLocked(feed.Starting, "")
+	if err := in.commitLocked(f); err != nil {
+		return err
+	}
+	in.log.Info("source begins in the past", "rows", in.rows, "time", f.Time)
+	in.past = true
+	in.advanceLocked(f)
+	return nil
+}
+
+// commitLocked makes the staged rows the feed's.
+func (in *intake) commitLocked(f relation.Frontier) error {
+	in.feed.SetEpoch(in.epoch.begin(in.identity, in.feed.Schema(), f.Time))
+	if err := in.feed.Commit(f); err != nil {
+		return in.refusedLocked(err)
+	}
+	in.rows = in.staged
 	return nil
 }
 
@@ -296,16 +322,4 @@ func (in *intake) advanceLocked(f relation.Frontier) {
 	if f.Time == ^uint64(0) { // the end of time: nothing can follow it
 		in.position = Position{}
 	}
-}
-
-// begin returns the epoch of a snapshot of a relation at a time.
-func (e *epoch) begin(identity string, t uint64) string {
-	if identity == e.identity && t < e.time {
-		e.again++ // upstream was set back: a time no longer names one state
-	}
-	e.identity, e.time = identity, t
-	if e.again == 0 {
-		return identity
-	}
-	return identity + "/" + strconv.Itoa(e.again)
 }

@@ -26,8 +26,9 @@ type RowSink interface {
 }
 
 var (
-	_ RowSink = (*intake)(nil)
-	_ holder  = (*feed.Feed)(nil)
+	_ RowSink     = (*intake)(nil)
+	_ HistorySink = (*intake)(nil)
+	_ holder      = (*feed.Feed)(nil)
 )
 
 // holder is a Feed that can be asked for its rows, as a feed.Feed can.

@@ -14,6 +14,7 @@ func (in *intake) end(ctx context.Context, err error) (lived bool) {
 	defer in.mu.Unlock()
 	in.feedAbortLocked()
 	lived, in.joined = in.joined, false
+	in.leavePastLocked(lived)
 	e, _ := errors.AsType[*Error](err)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, errRejoin):
@@ -39,6 +40,17 @@ func (in *intake) end(ctx context.Context, err error) (lived bool) {
 		in.awayLocked(err)
 	}
 	return lived
+}
+
+// leavePastLocked takes the end of a stream that may have been to begin in the
+// past. If it did not get to the present, the next one does not try: the past
+// may hold what the present does not (poisoned data, more rows than max_rows),
+// and a position in it would make rows live that are old.
+func (in *intake) leavePastLocked(lived bool) {
+	if lived || in.st.Lives > 0 || in.set.History == 0 || in.identity == "" {
+		return
+	}
+	in.plain, in.position = true, Position{}
 }
 
 func (in *intake) feedAbortLocked() {
@@ -104,6 +116,9 @@ func (in *intake) setStateLocked(s feed.State, reason string) {
 		in.log.Debug("source state", "from", in.st.State.String(), "to", s.String(), "reason", reason)
 	}
 	in.st.State, in.st.Reason = s, reason
+	if in.old && s != feed.Live {
+		s = feed.Starting // in any other state, readers would be given the rows
+	}
 	if in.feed != nil {
 		in.feed.SetState(s, reason)
 	}

@@ -53,6 +53,10 @@ type Settings struct {
 	StaleAfter time.Duration // LIVE becomes STALE after this long without upstream: 10 s
 	Stagger    time.Duration // between two connection attempts, of all sources together: 50 ms
 
+	// History is how far in the past a source's first snapshot may begin, so
+	// that its feed can answer for the time before this process; 0: now.
+	History time.Duration
+
 	// OnSchema is called when a source without declared columns is seen for the
 	// first time. It returns the feed for its rows, after the API has grown by
 	// it, or an *Error. It runs in the source's goroutine.

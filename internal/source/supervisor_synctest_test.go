@@ -30,7 +30,7 @@ func TestSupervisorLive(t *testing.T) {
 		})
 		equal(t, "rows", u.f.lines(t), []string{"1|A", "3|c"})
 		equal(t, "states", u.states(), []string{"0s LIVE"})
-		equal(t, "epochs", u.f.epochs, []string{"i1"})
+		equal(t, "epochs", u.f.letters(), []string{"a"})
 		s := u.s.Stats()[0]
 		if s.Source != "v" || s.Backend != "fake" || !s.Connected || !s.Known || s.State != feed.Live ||
 			s.Snapshots != 1 || s.Lives != 1 || s.Reconnects != 0 || s.Batches != 2 || s.Changes != 3 || s.Frontier != at(15) {

@@ -26,6 +26,7 @@ type Recorder struct {
 	schema   *relation.Schema
 	rel      *source.Relation
 	opened   bool // Open was called in this stream
+	past     bool // Past was called in this stream, Live was not
 	isLive   bool
 	staged   []relation.Row
 	rows     map[string]relation.Row
@@ -55,7 +56,7 @@ func NewRecorder(def *source.Definition) *Recorder {
 func (r *Recorder) Target() source.Target {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.opened, r.isLive, r.staged, r.failed = false, false, nil, nil
+	r.opened, r.past, r.isLive, r.staged, r.failed = false, false, false, nil, nil
 	t := source.Target{Def: r.Def, Sink: r}
 	if r.lives > 0 && !r.forgot {
 		t.Resume = source.Position{Identity: r.rel.Identity, Frontier: r.frontier}
@@ -112,7 +113,7 @@ func (r *Recorder) Open(rel *source.Relation) (*relation.Schema, []int, error) {
 func (r *Recorder) Snapshot(rows []relation.Row) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.opened || r.isLive {
+	if !r.opened || r.isLive || r.past {
 		return errors.New("snapshot before open or after live")
 	}
 	r.staged = append(r.staged, rows...)
@@ -139,6 +140,30 @@ func (r *Recorder) Live(f relation.Frontier, resumed bool) error {
 		r.resumes++
 		return nil
 	}
+	if r.past {
+		if len(r.staged) > 0 || f != r.frontier {
+			return fmt.Errorf("live at %v, caught up to %v", f, r.frontier)
+		}
+		r.past = false
+		return nil
+	}
+	return r.commitLocked(f)
+}
+
+// Past implements source.HistorySink.
+func (r *Recorder) Past(f relation.Frontier) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.notifyLocked()
+	if !r.opened || r.isLive || r.past {
+		return errors.New("past before open, after live or twice")
+	}
+	r.past = true
+	return r.commitLocked(f)
+}
+
+// commitLocked makes the staged rows all there are.
+func (r *Recorder) commitLocked(f relation.Frontier) error {
 	rows := make(map[string]relation.Row, len(r.staged))
 	for _, row := range r.staged {
 		key, err := r.keyLocked(row)
@@ -164,7 +189,7 @@ func (r *Recorder) Apply(batches []relation.Batch, f relation.Frontier) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.notifyLocked()
-	if !r.isLive {
+	if !r.isLive && !r.past {
 		return errors.New("apply before live")
 	}
 	last := r.frontier.Time

@@ -2,13 +2,8 @@ package materialize
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
@@ -36,8 +31,11 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// describe returns the relation and what to write behind SUBSCRIBE.
-func (b *Backend) describe(c *conn, def *source.Definition) (rel *source.Relation, object string, err error) {
+// object is what to write behind SUBSCRIBE, and its catalog id if it has one.
+type object struct{ sql, id string }
+
+// describe returns the relation and how to follow it.
+func (b *Backend) describe(c *conn, def *source.Definition) (*source.Relation, object, error) {
 	if def.Query != "" {
 		return b.describeQuery(c, def)
 	}
@@ -47,7 +45,7 @@ func (b *Backend) describe(c *conn, def *source.Definition) (rel *source.Relatio
 	}
 	n, err := parseName(text, b.pg.Database)
 	if err != nil {
-		return nil, "", err
+		return nil, object{}, err
 	}
 	rows, err := b.columns(c, n)
 	if lower := (name{n.database, strings.ToLower(n.schema), strings.ToLower(n.object)}); err == nil && len(rows) == 0 && lower != n {
@@ -57,15 +55,15 @@ func (b *Backend) describe(c *conn, def *source.Definition) (rel *source.Relatio
 		}
 	}
 	if err != nil {
-		return nil, "", classify(describing, err)
+		return nil, object{}, classify(describing, err)
 	}
 	if len(rows) == 0 {
-		return nil, "", &source.Error{
+		return nil, object{}, &source.Error{
 			Class: source.Slow,
 			Text:  fmt.Sprintf("the relation %s does not exist (yet): create it, or correct `relation` in schema.yaml", n),
 		}
 	}
-	rel = &source.Relation{Name: n.String(), Type: rows[0].Text(colObjectType)}
+	rel := &source.Relation{Name: n.String(), Type: rows[0].Text(colObjectType)}
 	for _, r := range rows {
 		col := source.CatalogColumn{
 			Name: r.Text(colName), SQLType: r.Text(colType), Nullable: r.Text(colNullable) != "f",
@@ -73,8 +71,11 @@ func (b *Backend) describe(c *conn, def *source.Definition) (rel *source.Relatio
 		col.Kind, col.Elem, col.Zoned = kindByName(col.SQLType)
 		rel.Columns = append(rel.Columns, col)
 	}
-	rel.Identity = b.identity(rows[0].Text(colObjectID), def, rel)
-	return rel, n.sql(), nil
+	o := object{n.sql(), rows[0].Text(colObjectID)}
+	if rel.Identity, err = b.identity(c, def, rel, o.id); err != nil {
+		return nil, object{}, classify(describing, err)
+	}
+	return rel, o, nil
 }
 
 // The columns of the catalog queries.
@@ -111,7 +112,7 @@ func (b *Backend) columns(c *conn, n name) (rows []relation.Row, err error) {
 	}
 	for _, q := range catalogQueries {
 		rows, err = b.query(c, fmt.Sprintf(q, database, quoteText(n.schema), quoteText(n.object)))
-		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Severity != "ERROR" {
+		if !refused(err) {
 			break
 		}
 	}
@@ -127,15 +128,15 @@ func (b *Backend) columns(c *conn, n name) (rows []relation.Row, err error) {
 // SUBSCRIBE with progress: mz_timestamp, mz_progressed, mz_diff.
 const progressColumns = 3
 
-func (b *Backend) describeQuery(c *conn, def *source.Definition) (*source.Relation, string, error) {
+func (b *Backend) describeQuery(c *conn, def *source.Definition) (*source.Relation, object, error) {
 	// On a line of its own, so that a comment at its end cannot hide the bracket.
-	object := "(" + strings.TrimRight(def.Query, "; \t\r\n") + "\n)"
-	fields, err := b.fields(c, "SUBSCRIBE "+object+" WITH (PROGRESS)")
+	o := object{sql: "(" + strings.TrimRight(def.Query, "; \t\r\n") + "\n)"}
+	fields, err := b.fields(c, "SUBSCRIBE "+o.sql+" WITH (PROGRESS)")
 	if err != nil {
-		return nil, "", classify(describing, err)
+		return nil, object{}, classify(describing, err)
 	}
 	if len(fields) <= progressColumns {
-		return nil, "", &source.Error{Class: source.Config, Text: "source " + def.Name + ": its query has no columns"}
+		return nil, object{}, &source.Error{Class: source.Config, Text: "source " + def.Name + ": its query has no columns"}
 	}
 	rel := &source.Relation{Name: def.Name, Type: "query"}
 	for _, f := range fields[progressColumns:] {
@@ -143,17 +144,12 @@ func (b *Backend) describeQuery(c *conn, def *source.Definition) (*source.Relati
 		col.SQLType, col.Kind, col.Elem, col.Zoned = kindByOID(f.oid)
 		rel.Columns = append(rel.Columns, col)
 	}
-	rel.Identity = b.identity(def.Query, def, rel)
-	return rel, object, nil
-}
-
-// identity hashes what two streams must have in common for their rows and
-// times to be comparable.
-func (b *Backend) identity(object string, def *source.Definition, rel *source.Relation) string {
-	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "materialize %q %q %q %q", b.pg.Database, object, rel.Name, def.Key)
-	for i := range rel.Columns {
-		_, _ = fmt.Fprintf(h, " %q %q", rel.Columns[i].Name, rel.Columns[i].SQLType)
+	inputs, err := b.inputs(c, def.Query)
+	if err == nil {
+		rel.Identity, err = b.identity(c, def, rel, inputs...)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:12])
+	if err != nil {
+		return nil, object{}, classify(describing, err)
+	}
+	return rel, o, nil
 }

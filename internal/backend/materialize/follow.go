@@ -41,15 +41,25 @@ func (b *Backend) follow(ctx context.Context, target *source.Target) error {
 	if err != nil {
 		return err
 	}
+	begin, now, err := b.past(c, target, object.id)
+	if err != nil {
+		return classify(describing, err)
+	}
 	schema, layout, err := target.Sink.Open(rel)
 	if err != nil {
 		return err
 	}
 	s := newStream(schema, layout, len(rel.Columns), target.Sink)
-	sql := "SUBSCRIBE " + object + " WITH (PROGRESS)"
-	if target.Resume.Identity == rel.Identity {
+	sql := "SUBSCRIBE " + object.sql + " WITH (PROGRESS)"
+	switch {
+	case target.Resume.Identity == rel.Identity:
 		s.resume, s.asOf = true, target.Resume.Frontier.Time
-		sql = "SUBSCRIBE " + object + " WITH (PROGRESS, SNAPSHOT = false) AS OF " + strconv.FormatUint(s.asOf, 10)
+		sql = "SUBSCRIBE " + object.sql + " WITH (PROGRESS, SNAPSHOT = false) AS OF " + strconv.FormatUint(s.asOf, 10)
+	case now > 0:
+		// What is not readable any more only makes the past shorter; where it
+		// begins is what the first progress row says.
+		s.now = now
+		sql += " AS OF AT LEAST " + strconv.FormatUint(begin, 10)
 	}
 	if err := c.send(&pgproto3.Query{String: "COPY (" + sql + ") TO STDOUT"}); err != nil {
 		return classify(s.phase(), err)

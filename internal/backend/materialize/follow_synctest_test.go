@@ -40,6 +40,7 @@ func TestFollow(t *testing.T) {
 				` JOIN mz_internal.mz_object_fully_qualified_names o ON o.id = c.id` +
 				` WHERE o.database_name = 'materialize' AND o.schema_name = 'public' AND o.name = 'v' ORDER BY c.position`)
 			p.answer([]string{"id", "f", "integer", "u7", "view"}, []string{"name", "t", "text", "u7", "view"})
+			p.environment()
 			p.expect(vSubscribe)
 			p.out(5)
 			// One row over several messages, several rows in one, a notice between.
@@ -323,6 +324,11 @@ func TestFollowQuery(t *testing.T) {
 				}},
 				&pgproto3.ReadyForQuery{TxStatus: 'I'},
 			)
+			p.expect("SHOW search_path")
+			p.answer([]string{"public"})
+			p.expect("SELECT id, name FROM mz_catalog.mz_objects WHERE id LIKE 'u%' ORDER BY id")
+			p.answer([]string{"u1", "t"})
+			p.environment()
 			p.expect("COPY (SUBSCRIBE " + object + " WITH (PROGRESS)) TO STDOUT")
 			p.out(5)
 			p.lines(`5 t \N \N \N`, `5 f 1 1 {}`, `6 t \N \N \N`)
@@ -441,6 +447,7 @@ func TestDescribe(t *testing.T) {
 				p.t.Errorf("folded %s", sql)
 			}
 			p.answer([]string{"id", "f", "integer", "u7", "table"})
+			p.environment()
 			p.gone()
 		})
 		d := &source.Definition{Name: "v", Relation: `db.S.it's`, Key: []string{"id"}}

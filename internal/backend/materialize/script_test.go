@@ -148,7 +148,7 @@ func (p *peer) answer(rows ...[]string) {
 	p.send(&pgproto3.CommandComplete{CommandTag: fmt.Appendf(nil, "SELECT %d", len(rows))}, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 }
 
-// catalog answers the catalog query with columns of the form "name type".
+// catalog answers the catalog queries with columns of the form "name type".
 func (p *peer) catalog(id string, columns ...string) {
 	if got := p.query(); !strings.Contains(got, "mz_object_fully_qualified_names") {
 		p.check(fmt.Errorf("not the catalog query: %s", got))
@@ -159,6 +159,25 @@ func (p *peer) catalog(id string, columns ...string) {
 		rows = append(rows, []string{name, "t", sqlType, id, "materialized view"})
 	}
 	p.answer(rows...)
+	if len(rows) > 0 {
+		p.environment()
+	}
+}
+
+// environment says which installation this is.
+func (p *peer) environment() {
+	p.expect("SELECT mz_environment_id()")
+	p.answer([]string{"aws-eu-west-1-0-0"})
+}
+
+// history says what the object u7 retains, in milliseconds, and the time.
+func (p *peer) history(retained, now string) {
+	p.expect("SELECT value FROM mz_internal.mz_history_retention_strategies WHERE strategy = 'FOR' AND id = 'u7'")
+	p.answer([]string{retained})
+	if now != "" {
+		p.expect("SELECT mz_now()")
+		p.answer([]string{now})
+	}
 }
 
 // fail sends an error; a FATAL one ends the connection.

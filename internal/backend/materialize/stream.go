@@ -38,9 +38,11 @@ type stream struct {
 	resume  bool // go on behind asOf, without a snapshot
 	open    bool // the server has agreed to send rows
 	started bool // the first progress row has come: asOf is known
+	based   bool // Sink.Past or Sink.Live was called
 	live    bool // Sink.Live was called
 
 	asOf   uint64
+	now    uint64 // when the stream begins in the past: the time at which it has caught up; 0: it does not
 	at     uint64 // never below the last progress row
 	atText []byte // the text of at, or empty: most lines repeat it
 	upto   uint64 // every time up to it is whole, once started
@@ -52,6 +54,7 @@ type stream struct {
 	batches  []relation.Batch // times below at, in order
 	covered  int              // so many of them are not above upto
 	gathered int              // their changes
+	waiting  int              // the changes of the others
 }
 
 func newStream(schema *relation.Schema, layout []int, columns int, sink source.Sink) *stream {
@@ -89,7 +92,7 @@ func (s *stream) phase() phase {
 
 // begun reports whether silence has become suspicious.
 func (s *stream) begun() bool {
-	return s.live || s.staged || len(s.snapshot) > 0 || s.started && s.resume
+	return s.based || s.staged || len(s.snapshot) > 0 || s.started && s.resume
 }
 
 func garbled(format string, args ...any) error {
@@ -179,7 +182,7 @@ func (s *stream) progress(f uint64) error {
 		}
 		s.turn(f, nil)
 	}
-	if f > s.asOf && (f-1 > s.upto || !s.live) {
+	if f > s.asOf && (f-1 > s.upto || !s.based) {
 		s.cover(f - 1)
 	}
 	return nil
@@ -198,15 +201,14 @@ func (s *stream) close() error {
 	}
 	if len(changes) > 0 {
 		s.batches = append(s.batches, relation.Batch{Time: s.at, Wall: wall(s.at), Changes: changes})
+		s.waiting += len(changes)
 	}
 	return nil
 }
 
 // cover lets the sink see all batches.
 func (s *stream) cover(upto uint64) {
-	for _, b := range s.batches[s.covered:] {
-		s.gathered += len(b.Changes)
-	}
+	s.gathered, s.waiting = s.gathered+s.waiting, 0
 	s.covered, s.upto, s.due = len(s.batches), upto, true
 }
 
@@ -228,6 +230,11 @@ func (s *stream) row(t uint64) error {
 		}
 		if err := s.close(); err != nil {
 			return err
+		}
+		if s.waiting >= gatherMax && t <= s.now {
+			// Minutes of the past may come as one batch. Nobody sees them yet, and
+			// a later time proves the ones before it whole.
+			s.cover(t - 1)
 		}
 		text, _ := s.rec.Field(0)
 		s.turn(t, text)
@@ -297,22 +304,37 @@ func (s *stream) deliver() error {
 		return nil
 	}
 	s.due = false
-	if !s.live {
-		if err := s.stage(); err != nil {
+	if !s.based {
+		if err := s.base(); err != nil {
 			return err
 		}
-		s.live = true
-		if err := s.sink.Live(frontier(s.asOf), s.resume); err != nil {
+	}
+	if s.covered > 0 || s.upto != s.asOf {
+		batches := s.batches[:s.covered:s.covered]
+		s.batches = append([]relation.Batch(nil), s.batches[s.covered:]...)
+		s.covered, s.gathered = 0, 0
+		if err := s.sink.Apply(batches, frontier(s.upto)); err != nil {
 			return sunk(err)
 		}
 	}
-	if s.covered == 0 && s.upto == s.asOf {
+	if s.live || s.upto < s.now {
 		return nil
 	}
-	batches := s.batches[:s.covered:s.covered]
-	s.batches = append([]relation.Batch(nil), s.batches[s.covered:]...)
-	s.covered, s.gathered = 0, 0
-	return sunk(s.sink.Apply(batches, frontier(s.upto)))
+	s.live = true
+	return sunk(s.sink.Live(frontier(s.upto), false))
+}
+
+// base ends the snapshot. One of the past does not make the source live.
+func (s *stream) base() error {
+	if err := s.stage(); err != nil {
+		return err
+	}
+	s.based = true
+	if past, ok := s.sink.(source.HistorySink); ok && s.asOf < s.now {
+		return sunk(past.Past(frontier(s.asOf)))
+	}
+	s.live = true
+	return sunk(s.sink.Live(frontier(s.asOf), s.resume))
 }
 
 // complete takes the regular end of the input: all that came is final.
@@ -324,6 +346,7 @@ func (s *stream) complete() error {
 		return err
 	}
 	s.cover(max(s.at, s.upto))
+	s.now = min(s.now, s.upto) // nothing newer will come
 	return s.deliver()
 }
 

@@ -34,6 +34,11 @@ func (s *tracer) Live(f relation.Frontier, resumed bool) error {
 	return nil
 }
 
+func (s *tracer) Past(f relation.Frontier) error {
+	s.calls = append(s.calls, fmt.Sprintf("past %d", f.Time))
+	return nil
+}
+
 func (s *tracer) Apply(batches []relation.Batch, f relation.Frontier) error {
 	for _, b := range batches {
 		var text strings.Builder
@@ -71,12 +76,18 @@ func keyed(n int) *relation.Schema {
 // returns the calls of its sink. A line "." ends the input, "," hands on what
 // is due.
 func run(n int, resume uint64, lines ...string) ([]string, error) {
+	return runSince(n, resume, 0, lines...)
+}
+
+// runSince is run for a stream that has caught up at now.
+func runSince(n int, resume, now uint64, lines ...string) ([]string, error) {
 	sink := &tracer{schema: keyed(n)}
 	layout := make([]int, n)
 	for i := range layout {
 		layout[i] = i
 	}
 	s := newStream(sink.schema, layout, n, sink)
+	s.now = now
 	if resume > 0 {
 		s.resume, s.asOf = true, resume
 	}

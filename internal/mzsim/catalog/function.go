@@ -27,7 +27,7 @@ func (v *View) function(name string) *eval.Function {
 	case "pg_get_userbyid":
 		return text(func() string { return "materialize" })
 	case "mz_environment_id":
-		return text(func() string { return "stand-in-00000000-0000-0000-0000-000000000000-0" })
+		return text(func() string { return v.Server.Environment })
 	case "pg_backend_pid":
 		f := text(func() string { return strconv.FormatUint(uint64(v.PID), 10) })
 		f.Type = pgval.Must("integer")
@@ -37,7 +37,7 @@ func (v *View) function(name string) *eval.Function {
 		f.Type = pgval.Must("timestamptz")
 		return f
 	case "mz_now":
-		f := text(func() string { return strconv.FormatUint(v.Store.Upper(), 10) })
+		f := text(func() string { return strconv.FormatUint(v.Store.Upper()-1, 10) })
 		f.Type = pgval.Must("mz_timestamp")
 		return f
 	case "pg_cancel_backend":

@@ -16,10 +16,11 @@ import (
 // Server is what the catalog tells of the server around it. The functions may
 // be called from any goroutine.
 type Server struct {
-	Version  string
-	Clusters map[string]int // replicas by name
-	Sessions func() []Session
-	Cancel   func(pid uint32) bool
+	Version     string
+	Environment string
+	Clusters    map[string]int // replicas by name
+	Sessions    func() []Session
+	Cancel      func(pid uint32) bool
 }
 
 // Session is a connection, for the system tables.
