@@ -200,7 +200,7 @@ func (in *intake) Past(f relation.Frontier) error {
 
 // commitLocked makes the staged rows the feed's.
 func (in *intake) commitLocked(f relation.Frontier) error {
-	in.feed.SetEpoch(in.epoch.begin(in.identity, in.feed.Schema(), f.Time))
+	in.feed.SetEpoch(in.epoch.begin(in.identity, f.Time))
 	if err := in.feed.Commit(f); err != nil {
 		return in.refusedLocked(err)
 	}
