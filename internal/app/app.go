@@ -167,7 +167,7 @@ func (g *gateway) follow(ctx context.Context) {
 	c := g.o.Config
 	sup := source.NewSupervisor(backend, g.sources.inputs(), source.Settings{
 		RetryMin: c.Retry.Min, RetryMax: c.Retry.Max, SlowRetry: c.Retry.Slow,
-		StaleAfter: c.StaleAfter, OnSchema: g.sources.found, Log: g.o.Log,
+		StaleAfter: c.StaleAfter, History: c.UndoAge, OnSchema: g.sources.found, Log: g.o.Log,
 	})
 	g.sources.supervisor.Store(sup)
 	sup.Run(ctx)

@@ -20,6 +20,8 @@ type Config struct {
 	RingBytes         int           `koanf:"ring_bytes"`
 	RingTotal         int           `koanf:"ring_total"`
 	RingChunks        int           `koanf:"ring_chunks"`
+	UndoAge           time.Duration `koanf:"undo_age"`
+	UndoBytes         int           `koanf:"undo_bytes"`
 	SlowClientTimeout time.Duration `koanf:"slow_client_timeout"`
 	ShutdownGrace     time.Duration `koanf:"shutdown_grace"`
 	InitTimeout       time.Duration `koanf:"init_timeout"`

@@ -238,7 +238,7 @@ func (l *loader) crossCheck(c *Config) {
 	if c.Retry.Max < c.Retry.Min {
 		l.fault(l.byKey["retry.max"], fmt.Sprintf("%s is less than retry.min, %s", c.Retry.Max, c.Retry.Min))
 	}
-	for _, key := range []string{"heartbeat", "init_timeout", "ping_interval", "stall_timeout", "retry.min", "retry.slow", "postgres.poll_interval"} {
+	for _, key := range []string{"heartbeat", "init_timeout", "ping_interval", "stall_timeout", "undo_age", "retry.min", "retry.slow", "postgres.poll_interval"} {
 		if d := l.koanf.String(key); d == "0" || d == "0s" {
 			l.fault(l.byKey[key], "must be more than 0")
 		}

@@ -158,6 +158,14 @@ func topLevel() []Setting {
 			Help: "Upstream times kept for each view; the smaller of both bounds counts.",
 		},
 		{
+			Key: "undo_age", Kind: Duration, Default: "5m",
+			Help: "How far back clients can resume; after a start, as far as the view retains history.",
+		},
+		{
+			Key: "undo_bytes", Kind: Size, Default: "64MiB", Min: 64 << 10, Max: 1 << 40,
+			Help: "Changed rows kept of each source for resuming; the smaller of both bounds counts.",
+		},
+		{
 			Key: "slow_client_timeout", Kind: Duration, Default: "10m",
 			Help: "A client that takes not one byte for this long is disconnected.",
 		},
