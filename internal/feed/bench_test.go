@@ -204,7 +204,7 @@ func BenchmarkPull(b *testing.B) {
 // BenchmarkApply is what ingest pays for an update: the table, and each view
 // that might want it. Nobody pulls.
 func BenchmarkApply(b *testing.B) {
-	for _, views := range []int{0, 1, 100, 1000} {
+	for _, views := range []int{0, 1, 100, 1000, 10_000} {
 		b.Run("views="+strconv.Itoa(views), func(b *testing.B) {
 			w := newBenchWorld(b, 10_000, false)
 			for v := range views {

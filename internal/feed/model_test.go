@@ -301,7 +301,7 @@ func (m *model) takeEvent(c *client, ev event) {
 	held, ok := c.rows[key]
 	// A difference may be laid over any state since: it tells all of rows that
 	// came or went, and what changed of those that were there all the time.
-	if want := ev.Op != "INSERT"; ok != want && !(c.resume && ev.Op != "UPDATE") {
+	if want := ev.Op != "INSERT"; ok != want && (!c.resume || ev.Op == "UPDATE") {
 		m.t.Fatalf("%s: %s of key %s, which it holds: %v", c.name, ev.Op, key, ok)
 	}
 	if ev.Op == "DELETE" {
