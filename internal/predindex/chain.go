@@ -3,12 +3,14 @@ package predindex
 // path is one way for rows to reach an entry. A path hangs in one place, its
 // home: a bucket of a hash, a list, or a tree of ranges.
 type path[T any] struct {
-	entry      *Entry[T]
-	home       home[T]
-	next, prev *path[T] // in a bucket or list
-	key        string   // of the bucket
-	span       *span[T] // in a tree
-	exact      bool     // reaching the entry means that its predicate is true
+	entry *Entry[T]
+	next  *path[T] // in a bucket or list
+	exact bool     // reaching the entry means that its predicate is true
+
+	home home[T]
+	prev *path[T]
+	key  string   // of the bucket
+	span *span[T] // in a tree
 }
 
 // home is where a path hangs.

@@ -79,10 +79,8 @@ func (c *column[T]) collect(x *Index[T]) {
 		if !c.equal.empty() {
 			x.follow(c.lookup(cell), cell.rows)
 		}
-		if c.ranges.root != nil {
-			if c.parse(cell) {
-				x.stab(c.ranges.root, &cell.value, cell.rows)
-			}
+		if c.ranges.root != nil && c.parse(cell) {
+			x.stab(c.ranges.root, &bound{value: &cell.value}, cell.rows)
 		}
 		if c.null.head != nil || c.notNull.head != nil {
 			if c.isNull(cell) {

@@ -101,7 +101,7 @@ func (g generator) schema() *relation.Schema {
 		width = 70 // more than a word of a column set
 	}
 	for i := range width {
-		c := relation.Column{Kind: relation.Kind(g.IntN(len(pools))), Zoned: g.IntN(2) == 0} //nolint:gosec // small
+		c := relation.Column{Kind: relation.Kind(g.IntN(len(pools))), Zoned: g.IntN(2) == 0}
 		c.Name = "c" + strconv.Itoa(i)
 		c.Field = c.Name
 		switch c.Kind { //nolint:exhaustive // the others need nothing

@@ -28,8 +28,6 @@ func plain(k relation.Kind, cell string) (key string, ok bool) {
 		return cell, plainInteger(cell)
 	case relation.Decimal:
 		return plainDecimal(cell)
-	case relation.Boolean:
-		return plainBoolean(cell)
 	case relation.UUID:
 		return cell, plainUUID(cell)
 	case relation.Date:
@@ -77,16 +75,6 @@ func plainDecimal(cell string) (string, bool) {
 		return cell[:len(cell)-len(digits)+len(whole)], true
 	}
 	return cell[:len(cell)-cut], true
-}
-
-func plainBoolean(cell string) (string, bool) {
-	switch cell {
-	case "t":
-		return "true", true
-	case "f":
-		return "false", true
-	}
-	return "", false
 }
 
 func plainUUID(cell string) bool {

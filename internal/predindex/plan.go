@@ -73,8 +73,10 @@ func (l *planner) plan(n *filter.Node) (p plan, ok bool) {
 		return l.or(n.Nodes)
 	case filter.Test:
 		return l.test(n)
+	case filter.None:
+		return p, true
 	}
-	return p, n.Kind == filter.None
+	return p, false
 }
 
 // or needs the paths of all branches.
@@ -195,8 +197,6 @@ func (l *planner) test(n *filter.Node) (p plan, ok bool) {
 		return l.set(byEquality, n.Column, n.Values), true
 	case filter.In:
 		return l.set(bySet, n.Column, n.Values), true
-	case filter.Neq, filter.Nin:
-		return l.others(n)
 	case filter.Gt, filter.Gte, filter.Lt, filter.Lte:
 		if l.ranged(n) {
 			p, _ = l.span(n.Column, []*filter.Node{n})
@@ -222,27 +222,4 @@ func (l *planner) set(g grade, position int, values []relation.Value) plan {
 		p.paths = append(p.paths, a)
 	}
 	return p
-}
-
-// others turns what is not one of a few values, of a Boolean or an enum, into
-// a list of what it is.
-func (l *planner) others(n *filter.Node) (p plan, ok bool) {
-	info := &l.schema.Columns[n.Column]
-	texts := []string{"false", "true"}
-	switch info.Kind { //nolint:exhaustive // the others have too many values
-	case relation.Enumeration:
-		texts = info.Enum.Values
-	case relation.Boolean:
-	default:
-		return p, false
-	}
-	var rest []relation.Value
-	for _, text := range texts {
-		v, err := info.Parse(text)
-		excluded := slices.ContainsFunc(n.Values, func(o relation.Value) bool { return o.Compare(&v) == 0 })
-		if err == nil && !excluded {
-			rest = append(rest, v)
-		}
-	}
-	return l.set(bySet, n.Column, rest), true
 }

@@ -152,32 +152,15 @@ func flag(b bool) int {
 	return 0
 }
 
-// above reports whether v lies above the low end b.
-func (b *bound) above(v *relation.Value) bool {
-	if b.value == nil {
-		return true
-	}
-	order := v.Compare(b.value)
-	return order > 0 || order == 0 && !b.open
-}
-
-// below reports whether v lies below the high end b.
-func (b *bound) below(v *relation.Value) bool {
-	if b.value == nil {
-		return true
-	}
-	order := v.Compare(b.value)
-	return order < 0 || order == 0 && !b.open
-}
-
-// stab reaches every path in the subtree whose range holds v.
-func (x *Index[T]) stab(s *span[T], v *relation.Value, rows sides) {
-	for s != nil && s.reach.below(v) {
-		x.stab(s.left, v, rows)
-		if !s.low.above(v) {
+// stab reaches every path in the subtree whose range holds a value, given as a
+// closed bound.
+func (x *Index[T]) stab(s *span[T], at *bound, rows sides) {
+	for s != nil && compareHigh(&s.reach, at) >= 0 {
+		x.stab(s.left, at, rows)
+		if compareLow(&s.low, at) > 0 {
 			return
 		}
-		if s.high.below(v) {
+		if compareHigh(&s.high, at) >= 0 {
 			x.reach(s.path, rows)
 		}
 		s = s.right

@@ -46,18 +46,7 @@ func (x *Index[T]) Visit(before, after relation.Row, visit func(value T, was, is
 // particular order. An empty row matches nothing. visit must not call the
 // index.
 func (x *Index[T]) Match(row relation.Row, visit func(value T)) {
-	x.collect("", row)
-	for _, e := range x.hits {
-		if e.exact != 0 || x.settle(e.predicate, e.open) != 0 {
-			visit(e.value)
-		}
-	}
-	for p := x.residual.head; p != nil; p = p.next {
-		if x.settle(p.entry.predicate, x.rows) != 0 {
-			visit(p.entry.value)
-		}
-	}
-	x.release()
+	x.Visit("", row, func(value T, _, _ bool) { visit(value) })
 }
 
 // collect finds everything that the rows reach through paths.

@@ -1,0 +1,160 @@
+package predindex
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+// TestAccess holds filters to their access path: how many predicates two rows
+// with the given accounts cost, of 10 filters of which few match.
+func TestAccess(t *testing.T) {
+	const none = `"note":{"_like":"a%"}`
+	for _, c := range []struct {
+		name, where         string // # is the number of the filter
+		indexed             bool
+		evaluations, stayed int // accounts 3 and 4; account 3 with another quantity
+	}{
+		{"all", `{}`, true, 0, 0},
+		{"none", `{"_or":[]}`, true, 0, 0},
+		{"eq integer", `{"account":{"_eq":#}}`, true, 0, 0},
+		{"eq string", `{"instrument":{"_eq":"INSTR-0000#"}}`, true, 0, 0},
+		{"eq enum", `{"side":{"_eq":"sell"}}`, true, 0, 0},
+		{"eq timestamp", `{"at":{"_eq":"2026-01-02T03:04:05.678Z"}}`, true, 0, 0},
+		{"in", `{"account":{"_in":[#,100,200]}}`, true, 0, 0},
+		{"one end", `{"account":{"_gt":#}}`, true, 0, 0},
+		{"both ends", `{"account":{"_gte":#,"_lte":5}}`, true, 0, 0},
+		{"composite", `{"account":{"_eq":#},"desk":{"_eq":"desk 1"}}`, true, 0, 0},
+		{"null", `{"note":{"_is_null":true}}`, true, 0, 0},
+		{"not null", `{"note":{"_is_null":false}}`, true, 0, 0},
+		{"not neq", `{"_not":{"account":{"_neq":#}}}`, true, 0, 0},
+		{"or", `{"_or":[{"account":{"_eq":#}},{"quantity":{"_lt":#}},{"desk":{"_eq":"x"},"side":{"_eq":"buy"}}]}`, true, 0, 0},
+		{"or in not and", `{"_not":{"account":{"_neq":#},"quantity":{"_gte":0}}}`, true, 0, 0},
+		{"eq and pattern", `{"account":{"_eq":#},` + none + `}`, true, 2, 1},
+		{"composite and pattern", `{"account":{"_eq":#},"desk":{"_eq":"desk 1"},` + none + `}`, true, 2, 1},
+		{"eq before in", `{"side":{"_in":["buy","sell","short"]},"account":{"_eq":#}}`, true, 2, 1},
+		{"in before range", `{"quantity":{"_gt":0},"account":{"_in":[#,100]},` + none + `}`, true, 2, 2},
+		{"range before one end", `{"quantity":{"_gt":0},"account":{"_gte":#,"_lte":#}}`, true, 2, 2},
+		{"one end before not null", `{"desk":{"_is_null":false},"account":{"_gt":#}}`, true, 4 + 3, 3},
+		{"or of candidates", `{"_or":[{"account":{"_eq":#},` + none + `},{"quantity":{"_lt":0},` + none + `}]}`, true, 2, 2},
+		{"exact branch of an or", `{"_or":[{"account":{"_eq":#}},{"account":{"_gt":0},` + none + `}]}`, true, 18, 9},
+		{"or with a pattern", `{"_or":[{"account":{"_eq":#}},{` + none + `}]}`, false, 20, 10},
+		{"pattern", `{` + none + `}`, false, 10, 10},
+		{"neq", `{"account":{"_neq":#}}`, false, 20, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := New[int](trades)
+			for i := range 10 {
+				x.Add(compile(t, trades, strings.ReplaceAll(c.where, "#", strconv.Itoa(i))), i)
+			}
+			if x.Len() != 10 || (x.Indexed() == 10) != c.indexed || (x.Residual() == 0) != c.indexed {
+				t.Errorf("%d indexed and %d residual of %d", x.Indexed(), x.Residual(), x.Len())
+			}
+			nothing := func(int, bool, bool) {}
+			x.Visit(trade(3, 1, 5), trade(4, 1, 5), nothing)
+			if n := int(x.Evaluations()); n != c.evaluations { //nolint:gosec // few
+				t.Errorf("%d evaluations for a row that changed, want %d", n, c.evaluations)
+			}
+			start := x.Evaluations()
+			x.Visit(trade(3, 1, 5), trade(3, 1, 6), nothing)
+			if n := int(x.Evaluations() - start); n != c.stayed { //nolint:gosec // few
+				t.Errorf("%d evaluations for a row whose account stayed, want %d", n, c.stayed)
+			}
+		})
+	}
+}
+
+// TestMostShapes: filters on ever other sets of columns fall back to one
+// equality, that with most constants.
+func TestMostShapes(t *testing.T) {
+	s := &relation.Schema{Key: []int{0}}
+	for i := range 9 {
+		name := fmt.Sprintf("c%d", i)
+		s.Columns = append(s.Columns, relation.Column{Name: name, Field: name, Kind: relation.Integer})
+	}
+	x := New[int](s)
+	for i := range 5 {
+		x.Add(compile(t, s, fmt.Sprintf(`{"c8":{"_eq":%d}}`, i)), 0)
+	}
+	var entries []*Entry[int]
+	for i := range 8 {
+		for k := range i {
+			entries = append(entries, x.Add(compile(t, s, fmt.Sprintf(`{"c%d":{"_eq":1},"c%d":{"_eq":1}}`, i, k)), 1))
+		}
+	}
+	last := x.Add(compile(t, s, `{"c0":{"_eq":1},"c8":{"_eq":3}}`), 2)
+	if len(x.shapes) != mostShapes {
+		t.Errorf("%d shapes", len(x.shapes))
+	}
+	if last.path.home != home[int](&x.columns[8].equal) {
+		t.Error("the column with most constants is not the path")
+	}
+	matched := 0
+	x.Match(relation.Texts("1", "1", "1", "1", "1", "1", "1", "1", "3"), func(int) { matched++ })
+	if want := len(entries) + 2; matched != want {
+		t.Errorf("%d matches, want %d", matched, want)
+	}
+	for _, e := range entries {
+		x.Remove(e)
+	}
+	if len(x.shapes) != 0 {
+		t.Errorf("%d shapes without entries", len(x.shapes))
+	}
+}
+
+// TestTreeBalance: neither ascending nor equal ranges make the tree deep.
+func TestTreeBalance(t *testing.T) {
+	const size = 10_000
+	x := New[int](trades)
+	for i := range size {
+		x.Add(compile(t, trades, fmt.Sprintf(`{"quantity":{"_gt":%d},"note":{"_like":"%d"}}`, i/2, i)), i)
+	}
+	var depth func(s *span[int]) int
+	depth = func(s *span[int]) int {
+		if s == nil {
+			return 0
+		}
+		return 1 + max(depth(s.left), depth(s.right))
+	}
+	if d := depth(x.columns[5].ranges.root); d > 45 {
+		t.Errorf("%d nodes in %d levels", size, d)
+	}
+}
+
+func TestVisitAllocates(t *testing.T) {
+	for _, c := range benchmarks {
+		if c.name == "residual regex" {
+			continue // its state comes from a pool, which the collector empties at times
+		}
+		x := fill(t, 100, c.where)
+		list := updates(100, 200)
+		visit := func(int, bool, bool) {}
+		match := func(int) {}
+		pass := func() {
+			for i := range list {
+				x.Visit(list[i][0], list[(i+1)%len(list)][1], visit)
+				x.Match(list[i][0], match)
+			}
+		}
+		if n := testing.AllocsPerRun(10, pass); n > 0 {
+			t.Errorf("%s: %v allocations", c.name, n)
+		}
+	}
+}
+
+// TestRemovedIsFree: a pass does not keep what it reached alive.
+func TestRemovedIsFree(t *testing.T) {
+	x := New[int](trades)
+	e := x.Add(filter.All(), 1)
+	x.Match(trade(1, 1, 1), func(int) {})
+	x.Remove(e)
+	for _, hit := range x.hits[:cap(x.hits)] {
+		if hit != nil {
+			t.Error("the scratch holds an entry")
+		}
+	}
+}
