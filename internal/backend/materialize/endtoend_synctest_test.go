@@ -27,6 +27,7 @@ type gateway struct {
 	sim  *mzsim.Sim
 	s    *source.Supervisor
 	feed *feed.Feed // of the one source, once it is known
+	end  func()     // ends the gateway
 	stop func()     // ends everything; called at the end of the test anyway
 }
 
@@ -55,12 +56,15 @@ func serveWith(t *testing.T, sim *mzsim.Sim, def *source.Definition, set source.
 		defer close(done)
 		g.s.Run(ctx)
 	}()
-	g.stop = sync.OnceFunc(func() {
+	g.end = sync.OnceFunc(func() {
 		cancel()
 		<-done
 		if g.feed != nil {
 			g.feed.Close()
 		}
+	})
+	g.stop = sync.OnceFunc(func() {
+		g.end()
 		sim.Close()
 	})
 	t.Cleanup(g.stop)
