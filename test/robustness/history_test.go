@@ -120,10 +120,13 @@ type profile struct {
 	Resumes   bool      `json:"resumes,omitempty"`   // comes back with a cursor
 	Eager     bool      `json:"eager,omitempty"`     // reads always and is shown every change
 	Format    string    `json:"format,omitempty"`    // of the relay
+	Numbers   bool      `json:"numbers,omitempty"`   // numbers: NUMBER
 }
 
 // frames says that the client gets frames.
-func (p *profile) frames() bool { return p.Kind == kindChanges || p.Kind == kindColumns || p.Kind == kindPoll }
+func (p *profile) frames() bool {
+	return p.Kind == kindChanges || p.Kind == kindColumns || p.Kind == kindPoll
+}
 
 func (p *profile) String() string {
 	out := fmt.Sprintf("%s: %s over %s, where %s, columns %v", p.Name, p.Kind, p.Transport, p.Filter, p.Select.names())

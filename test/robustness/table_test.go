@@ -85,7 +85,9 @@ func (r *record) with(change func(cells []string)) *record {
 	return out
 }
 
-func (r *record) same(o *record) bool { return r == o || r != nil && o != nil && slices.Equal(r.cells, o.cells) }
+func (r *record) same(o *record) bool {
+	return r == o || r != nil && o != nil && slices.Equal(r.cells, o.cells)
+}
 
 // money is what the row adds to the sum of all balances.
 func (r *record) money() int {

@@ -170,6 +170,42 @@ func (w *where) value() map[string]any {
 	return map[string]any{columns[w.col].name: map[string]any{w.op: arg}}
 }
 
+// literal is the filter as a GraphQL literal.
+func literal(w *where) string {
+	list := func() string {
+		out := make([]string, len(w.kids))
+		for i := range w.kids {
+			out[i] = literal(&w.kids[i])
+		}
+		return strings.Join(out, ", ")
+	}
+	switch w.op {
+	case "":
+		return "{}"
+	case "and", "or":
+		return "{_" + w.op + ": [" + list() + "]}"
+	case "not":
+		return "{_not: " + list() + "}"
+	}
+	k := columns[w.col].kind
+	args := make([]string, len(w.args))
+	for i, a := range w.args {
+		args[i] = a
+		if w.op != "_is_null" && (k == text || k == timestamp || k == bigint || k == decimal) {
+			b, err := json.Marshal(a)
+			if err != nil {
+				panic(err)
+			}
+			args[i] = string(b)
+		}
+	}
+	arg := strings.Join(args, ", ")
+	if w.op == "_in" || w.op == "_nin" {
+		arg = "[" + arg + "]"
+	}
+	return "{" + columns[w.col].name + ": {" + w.op + ": " + arg + "}}"
+}
+
 func (w *where) String() string {
 	b, err := json.Marshal(w.value())
 	if err != nil {
