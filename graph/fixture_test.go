@@ -89,6 +89,7 @@ func newFeed(tb testing.TB, s *relation.Schema, rows ...relation.Row) *feed.Feed
 	if rows == nil {
 		return f
 	}
+	f.SetEpoch("the database of the test")
 	if err := f.Load(rows); err != nil {
 		tb.Fatal(err)
 	}

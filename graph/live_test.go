@@ -153,6 +153,9 @@ func TestSinkAndHandlerGiveTheSameBytes(t *testing.T) {
 		`subscription { trades { operation data { _key id side price __typename } fields timestamp __typename } }`,
 		`subscription { x: trades_changes(where: {id: {_lt: 3}}, max_rows: 1) {
 			kind last timestamp cursor from asOf state changes { op: operation data { id } ...F } } } fragment F on tradesUpdate { fields }`,
+		`subscription { x: trades_columns(where: {id: {_lt: 3}}, max_rows: 1) {
+			kind last timestamp cursor from asOf state __typename upserts { ...F d: id } deletes { _key id } } } fragment F on tradesColumnSet { _key price side }`,
+		`subscription { wide_one_columns(numbers: NUMBER) { kind last upserts { big_one an_id text_ amount ratio is_open at_ on_day at_time doc list side n } } }`,
 		`subscription { wide_one { data { big_one an_id text_ amount ratio is_open at_ on_day at_time doc list side n } } }`,
 	} {
 		w := newWorld(t, nil)
