@@ -134,7 +134,7 @@ func (w *benchWorld) drain(c *feed.Cursor) int {
 }
 
 // BenchmarkSnapshot encodes a million rows for one joiner, and 100,000 for 100
-// that join at the same border.
+// that join at the same border and share the bytes.
 func BenchmarkSnapshot(b *testing.B) {
 	for _, bb := range []struct {
 		name          string
@@ -144,8 +144,11 @@ func BenchmarkSnapshot(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			w := newBenchWorld(b, bb.rows, bb.frames)
 			for b.Loop() {
-				for range bb.joiners {
-					c := w.feed.Subscribe(feed.Options{Encoder: w.enc}, func() {})
+				readers := make([]*feed.Cursor, bb.joiners)
+				for i := range readers {
+					readers[i] = w.feed.Subscribe(feed.Options{Encoder: w.enc}, func() {})
+				}
+				for _, c := range readers {
 					if n := w.drain(c); n < bb.rows && !bb.frames {
 						b.Fatalf("%d messages", n)
 					}
@@ -218,6 +221,43 @@ func BenchmarkApply(b *testing.B) {
 				rounds++
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(1000*rounds), "ns/update")
+		})
+	}
+}
+
+// BenchmarkResume is what a reader pays that comes back after 20,000 changes:
+// with a view of every row, and with one of its own that few rows are in.
+func BenchmarkResume(b *testing.B) {
+	for _, bb := range []struct{ name, where string }{{"all", ""}, {"own", "SYM0007"}} {
+		b.Run(bb.name, func(b *testing.B) {
+			w := newBenchWorld(b, 10_000, true)
+			w.subscribe(bb.where) // so that the view is there
+			var p *filter.Predicate
+			if bb.where != "" {
+				var err error
+				if p, err = filter.Compile(w.feed.Schema(), map[string]any{"symbol": map[string]any{"_eq": bb.where}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			first, err := w.feed.Frame(b.Context(), p, feed.Position{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			at, err := feed.ParseCursor(first.Cursor, p)
+			if err != nil {
+				b.Fatal(err)
+			}
+			changes := w.updates(1000)
+			for i := range 20 {
+				w.apply(changes[i%2])
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				fr, err := w.feed.Frame(b.Context(), p, at)
+				if err != nil || fr.Kind != feed.Resumed {
+					b.Fatal(fr.Kind, err)
+				}
+			}
 		})
 	}
 }

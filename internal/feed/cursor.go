@@ -335,7 +335,7 @@ func (c *Cursor) begin(s *set) {
 	c.set, c.part, c.mode = s, 0, snapping
 	c.at.Store(s.at)
 	c.border, c.epoch, c.seen = s.border.Frontier, s.epoch, s.at.total
-	c.lagging, c.caught = false, 0
+	c.lagging, c.caught, c.beat = false, 0, c.view.beats.Load()
 }
 
 // snap tells the next portion of the set.

@@ -13,3 +13,6 @@ func (c *Cursor) Plans() int {
 	defer c.view.mu.Unlock()
 	return len(c.view.plans)
 }
+
+// SharedBytes returns how many bytes of encoded sets are kept.
+func (f *Feed) SharedBytes() int64 { return f.sharedBytes.Load() }

@@ -49,6 +49,7 @@ func (c *Cursor) paced(ch *chunk) bool {
 		c.pace.wake(c.pace.next.Sub(now), c.due)
 		return false
 	}
+	c.beat = c.view.beats.Load()
 	if ch == nil || ch.received != 0 { // a proof of life is no pass
 		c.pace.next = now.Add(c.pace.period)
 	}
