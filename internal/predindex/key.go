@@ -41,7 +41,7 @@ func plainInteger(cell string) bool {
 	if cell != "" && cell[0] == '-' {
 		digits = cell[1:]
 	}
-	if digits == "" || len(digits) > 19 || digits[0] == '0' && cell != "0" {
+	if digits == "" || digits[0] == '0' && cell != "0" {
 		return false
 	}
 	return allDigits(digits)
