@@ -4,14 +4,15 @@
 // supervisor, writes: [Feed.Load] and [Feed.Commit] take a snapshot in,
 // [Feed.Apply] whole upstream times. Readers open a [Cursor] with
 // [Feed.Subscribe] and pull messages from it, or read everything at one border
-// with [Feed.Rows].
+// with [Feed.Rows], or as a frame with [Feed.Frame].
 //
 // Readers with the same filter, in its canonical form, share a view; readers
 // of a view with the same encoder share the encoded bytes. A view keeps its
 // newest changes in a ring of chunks, one per upstream time: a cursor inside
 // the ring gets every change, copying bytes outside any lock. A cursor that
 // fell out of the ring catches up from the table's by-sequence log and gets
-// the conflated difference.
+// the conflated difference. A reader that comes back with a frame's cursor
+// ([ParseCursor]) is told the difference since, from the table's undo log.
 //
 // # Concurrency
 //
