@@ -201,9 +201,11 @@ func FuzzDocument(f *testing.F) {
 	for _, query := range []string{
 		`query ($w: wide_oneExpression, $o: [wide_oneOrderBy!]) { wide_one(where: $w, order_by: $o) { _key doc ...F } } fragment F on wide_one { n @skip(if: false) }`,
 		`subscription ($w: tradesExpression) { trades(where: $w) { operation data { id } fields } }`,
+		`subscription ($w: wide_oneExpression, $r: Float, $c: String, $n: NumberFormat) { wide_one_columns(where: $w, max_rate: $r, max_rows: 2, resume_from: $c, numbers: $n) { kind upserts { doc } deletes { _key } } }`,
+		`query ($w: wide_oneExpression, $c: String) { x: wide_one_columns(where: $w, resume_from: $c, numbers: NUMBER) { from a: upserts { amount } upserts { n } } trades_changes { changes { data { id } } } }`,
 		`{ wide_one_by_pk(an_id: "0a0b0c0d-0000-0000-0000-000000000001", big_one: 1) { n } __schema { types { name } } __type(name: "x") { name } sources { lag } }`,
 	} {
-		f.Add(query, `{"w": {"n": {"_in": [1, 2.5, null, "x"]}}, "o": {"n": "asc"}}`)
+		f.Add(query, `{"w": {"n": {"_in": [1, 2.5, null, "x"]}}, "o": {"n": "asc"}, "r": 0.5, "n": "EXACT", "c": ""}`)
 	}
 	var log bytes.Buffer
 	w := newWorldFor(f, &log)

@@ -173,6 +173,31 @@ func TestCheck(t *testing.T) {
 			sources: []Source{{Name: "a", Base: "a"}, {Name: "aUpdate", Base: "aUpdate"}},
 			want:    []string{`type aUpdate`},
 		},
+		"columns": {
+			camel:   true,
+			sources: []Source{{Name: "t", Base: "t", Columns: columns("a_b>aB", "aB", "_key", "_and", "__x", "x y", "ok")}},
+			want: []string{
+				`aB is already taken by the column "a_b"|aB2`, "_key is already taken by a field that every row",
+				"_and", "starts with __", "holds a blank|graphql_name: xY",
+			},
+		},
+		"enum values": {
+			enums: []Enum{{Name: "e", Values: []string{"ok", "not ok", "true", "ok"}}},
+			want:  []string{`"not ok" holds a blank|String`, `"true"`, `"ok" stands twice`},
+		},
+		"illegal source and enum": {
+			enums:   []Enum{{Name: "an enum"}},
+			sources: []Source{{Name: "my-view", Base: "my-view"}},
+			want:    []string{"an enum", "my-view|graphql_name: my_view"},
+		},
+	} {
+		t.Run(name, tc.check)
+	}
+}
+
+// TestCheckFrames: the names of frames and of what is in them are taken too.
+func TestCheckFrames(t *testing.T) {
+	for name, tc := range map[string]schemaCase{
 		"a source meets another's frames": {
 			sources: []Source{{Name: "a_columns", Base: "a_columns"}, {Name: "a", Base: "a"}},
 			want:    []string{`query a_columns of the source "a" is already taken by the source "a_columns"`},
@@ -195,23 +220,6 @@ func TestCheck(t *testing.T) {
 		"an enum and the number format": {
 			enums: []Enum{{Name: "NumberFormat", Values: []string{"x"}}},
 			want:  []string{"type NumberFormat"},
-		},
-		"columns": {
-			camel:   true,
-			sources: []Source{{Name: "t", Base: "t", Columns: columns("a_b>aB", "aB", "_key", "_and", "__x", "x y", "ok")}},
-			want: []string{
-				`aB is already taken by the column "a_b"|aB2`, "_key is already taken by a field that every row",
-				"_and", "starts with __", "holds a blank|graphql_name: xY",
-			},
-		},
-		"enum values": {
-			enums: []Enum{{Name: "e", Values: []string{"ok", "not ok", "true", "ok"}}},
-			want:  []string{`"not ok" holds a blank|String`, `"true"`, `"ok" stands twice`},
-		},
-		"illegal source and enum": {
-			enums:   []Enum{{Name: "an enum"}},
-			sources: []Source{{Name: "my-view", Base: "my-view"}},
-			want:    []string{"an enum", "my-view|graphql_name: my_view"},
 		},
 	} {
 		t.Run(name, tc.check)

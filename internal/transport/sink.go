@@ -12,7 +12,7 @@ import (
 type live struct {
 	open   func(wake func()) delivery.Source
 	source string
-	kind   string // of messages: rows or changes
+	kind   string // of messages: rows, changes or columns
 }
 
 // sinkFunc puts an empty sink into a context for DispatchOperation; the

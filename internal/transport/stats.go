@@ -50,7 +50,7 @@ type KindStats struct {
 // SubscriptionStats count the live subscriptions of one kind to one source.
 type SubscriptionStats struct {
 	Source  string
-	Kind    string // what messages hold: rows, changes or, of the relay, stream
+	Kind    string // what messages hold: rows, changes, columns or, of the relay, stream
 	Active  int64
 	Started uint64
 }
