@@ -161,7 +161,7 @@ func (c *client) take(m *message) {
 		c.rows, c.cursors = held{}, nil
 	}
 	for i := range m.Events {
-		c.rows.apply(&m.Events[i], c.p.Select, true)
+		c.rows.apply(&m.Events[i], c.p, true)
 	}
 	c.within = m.Kind != "" && !m.Last
 	if m.Last && m.Cursor != "" {

@@ -71,7 +71,7 @@ func (s *stand) listen() {
 func (s *stand) columns() []mzsim.Column {
 	var d []string
 	for _, c := range columns {
-		d = append(d, `"`+c.name+`" `+c.mz)
+		d = append(d, c.name+" "+c.mz)
 	}
 	for range s.wide {
 		d = append(d, "more"+string(rune('a'+len(d)))+" text")

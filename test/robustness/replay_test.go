@@ -14,7 +14,7 @@ type held map[string][]string
 
 // apply takes one event in and says what is wrong with it. In a RESUMED frame
 // rows may be inserted that are there, and deleted that are not.
-func (h held) apply(e *event, sel selection, idempotent bool) (wrong string) {
+func (h held) apply(e *event, p *profile, idempotent bool) (wrong string) {
 	old, ok := h[e.Key]
 	switch {
 	case e.Op == "INSERT" && ok && !idempotent:
@@ -26,12 +26,12 @@ func (h held) apply(e *event, sel selection, idempotent bool) (wrong string) {
 	case e.Op == "UPDATE" && len(e.Fields) == 0:
 		wrong = "UPDATE that names no field"
 	case e.Op == "UPDATE" && ok:
-		for i, c := range sel {
+		for i, c := range p.Select {
 			if old[i] != e.Row[i] && !slices.Contains(e.Fields, columns[c].name) {
 				wrong = columns[c].name + " changed and is not in fields"
 			}
 		}
-	case (e.Op == "INSERT" || e.Op == "DELETE") && len(e.Fields) != len(columns):
+	case p.fields() && (e.Op == "INSERT" || e.Op == "DELETE") && len(e.Fields) != len(columns):
 		wrong = e.Op + " that does not name all fields"
 	}
 	if e.Op == "DELETE" {
@@ -157,6 +157,9 @@ func (r *replay) row(m *message) {
 // border compares the rows with the model at a time that has ended. Only a
 // client that keeps up is promised to hold that state.
 func (r *replay) border(time uint64) {
+	if len(r.news) == 0 {
+		return
+	}
 	found := r.find(time)
 	if found >= 0 {
 		r.arrive(found)
@@ -247,7 +250,7 @@ func (r *replay) events(m *message, idempotent bool) {
 		if r.seen != nil {
 			r.seen[e.Key] = true
 		}
-		if wrong := r.rows.apply(e, r.p.Select, idempotent); wrong != "" {
+		if wrong := r.rows.apply(e, r.p, idempotent); wrong != "" {
 			r.complain("%s: %s %s %s fields %v", wrong, e.Op, e.Key, show(e.Row), e.Fields)
 		}
 		r.news = append(r.news, e)

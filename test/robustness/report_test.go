@@ -56,9 +56,26 @@ func (c *client) tell(b *strings.Builder, found []complaint) {
 	}
 	at := min(found[0].Step, len(c.steps)-1)
 	fmt.Fprintf(b, "  what came before:\n")
-	for i := max(0, at-before+1); i <= at; i++ {
-		fmt.Fprintf(b, "  %5d %s\n", i, c.steps[i])
+	first := at
+	for lines := 1; first > 0 && lines < before; first-- {
+		if !c.idle(first) {
+			lines++
+		}
 	}
+	for i := first; i <= at; i++ {
+		if i == at || !c.idle(i) {
+			fmt.Fprintf(b, "  %5d %s\n", i, c.steps[i])
+		}
+	}
+}
+
+// idle says that a step is an empty frame like the one before it.
+func (c *client) idle(i int) bool {
+	if i == 0 {
+		return false
+	}
+	a, b := c.steps[i-1].Message, c.steps[i].Message
+	return a != nil && b != nil && len(b.Events) == 0 && a.Kind == b.Kind && a.State == b.State && a.Last == b.Last
 }
 
 // history is what is kept of a round that failed.

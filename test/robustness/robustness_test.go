@@ -93,7 +93,9 @@ func once(t *testing.T, p *plan, s shape, done *tally) {
 	r := newRound(t, p, &server)
 	r.play()
 	r.count(done)
+	t.Logf("%6.2fs played", r.since().Seconds())
 	report := r.account()
+	t.Logf("%6.2fs checked", r.since().Seconds())
 	if report == "" && !t.Failed() {
 		return
 	}

@@ -113,23 +113,24 @@ func order(k kind, a, b string) int {
 }
 
 // like matches a pattern of % and _ by trying everything.
-func like(s, pattern string) bool {
-	if pattern == "" {
-		return s == ""
+func like(s, pattern string) bool { return likeRunes([]rune(s), []rune(pattern)) }
+
+func likeRunes(s, p []rune) bool {
+	if len(p) == 0 {
+		return len(s) == 0
 	}
-	runes := []rune(s)
-	switch p := []rune(pattern); p[0] {
+	switch p[0] {
 	case '%':
-		for i := range len(runes) + 1 {
-			if like(string(runes[i:]), string(p[1:])) {
+		for i := range len(s) + 1 {
+			if likeRunes(s[i:], p[1:]) {
 				return true
 			}
 		}
 		return false
 	case '_':
-		return len(runes) > 0 && like(string(runes[1:]), string(p[1:]))
+		return len(s) > 0 && likeRunes(s[1:], p[1:])
 	default:
-		return len(runes) > 0 && runes[0] == p[0] && like(string(runes[1:]), string(p[1:]))
+		return len(s) > 0 && s[0] == p[0] && likeRunes(s[1:], p[1:])
 	}
 }
 
