@@ -49,55 +49,73 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-var sizes = []struct{ conns, merge int }{{1, 1}, {100, 1}, {1000, 1}, {100, 16}, {1000, 16}}
+type size struct{ conns, merge int }
+
+func (bb size) String() string { return strconv.Itoa(bb.conns) + "x" + strconv.Itoa(bb.merge) }
+
+var sizes = []size{{1, 1}, {100, 1}, {1000, 1}, {100, 16}, {1000, 16}}
 
 // BenchmarkDelivery is the cost of delivering 300-byte messages to many
 // clients, merge messages at a time. One operation is one message to one
 // client. Compare with BenchmarkBareWrite.
 func BenchmarkDelivery(b *testing.B) {
 	for _, bb := range sizes {
-		b.Run(strconv.Itoa(bb.conns)+"x"+strconv.Itoa(bb.merge), func(b *testing.B) {
-			p := newPool(b, delivery.Config{})
-			msg := []byte(strings.Repeat("x", 260))
-			var turn sync.WaitGroup
-			sources := make([]*burst, bb.conns)
-			conns := make([]*delivery.Conn, bb.conns)
-			servers := drainedPairs(b, bb.conns)
-			for i := range sources {
-				sources[i] = &burst{msg: msg, done: &turn}
-				conns[i] = p.NewConn(servers[i], &delivery.Counters{})
-				s := conns[i].NewStream(delivery.Envelope{Prefix: []byte(`{"id":"1","type":"next","payload":`), Suffix: "}"}, nil)
-				sources[i].wake = s.Wake
-				s.Attach(sources[i])
-			}
-			b.SetBytes(int64(len(msg)))
-			start := cpuTime()
-			turns := max(1, b.N/(bb.conns*bb.merge))
-			b.ResetTimer()
-			for range turns {
-				turn.Add(bb.conns)
-				for _, s := range sources {
-					s.left.Add(int64(bb.merge))
-					s.wake()
-				}
-				turn.Wait()
-			}
-			b.StopTimer()
-			n := float64(turns * bb.conns * bb.merge)
-			b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/n, "cpu-ns/msg")
-			b.ReportMetric(n/float64(p.Stats().Writes), "msg/write")
-			for _, c := range conns {
-				c.Abort()
-			}
-		})
+		b.Run(bb.String(), func(b *testing.B) { bb.deliver(b, plain) })
+	}
+}
+
+// BenchmarkDeliveryTLS is the same over TLS, whose clients' decrypting is in
+// the processor time too: with records made by the workers, and with a
+// goroutine for each write.
+func BenchmarkDeliveryTLS(b *testing.B) {
+	for _, l := range []layer{sealed, opaque} {
+		for _, bb := range sizes {
+			b.Run(strings.ReplaceAll(string(l), " ", "-")+"/"+bb.String(), func(b *testing.B) { bb.deliver(b, l) })
+		}
+	}
+}
+
+func (bb size) deliver(b *testing.B, l layer) {
+	p := newPool(b, delivery.Config{})
+	msg := []byte(strings.Repeat("x", 260))
+	var turn sync.WaitGroup
+	sources := make([]*burst, bb.conns)
+	conns := make([]*delivery.Conn, bb.conns)
+	servers := drainedPairs(b, bb.conns, l)
+	for i := range sources {
+		sources[i] = &burst{msg: msg, done: &turn}
+		conns[i] = p.NewConn(servers[i], &delivery.Counters{})
+		s := conns[i].NewStream(delivery.Envelope{Prefix: []byte(`{"id":"1","type":"next","payload":`), Suffix: "}"}, nil)
+		sources[i].wake = s.Wake
+		s.Attach(sources[i])
+	}
+	b.SetBytes(int64(len(msg)))
+	start := cpuTime()
+	turns := max(1, b.N/(bb.conns*bb.merge))
+	b.ResetTimer()
+	for range turns {
+		turn.Add(bb.conns)
+		for _, s := range sources {
+			s.left.Add(int64(bb.merge))
+			s.wake()
+		}
+		turn.Wait()
+	}
+	b.StopTimer()
+	n := float64(turns * bb.conns * bb.merge)
+	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/n, "cpu-ns/msg")
+	b.ReportMetric(n/b.Elapsed().Seconds(), "msg/s")
+	b.ReportMetric(n/float64(p.Stats().Writes), "msg/write")
+	for _, c := range conns {
+		c.Abort()
 	}
 }
 
 // BenchmarkBareWrite writes the same bytes by conn.Write from one loop.
 func BenchmarkBareWrite(b *testing.B) {
 	for _, bb := range sizes {
-		b.Run(strconv.Itoa(bb.conns)+"x"+strconv.Itoa(bb.merge), func(b *testing.B) {
-			servers := drainedPairs(b, bb.conns)
+		b.Run(bb.String(), func(b *testing.B) {
+			servers := drainedPairs(b, bb.conns, plain)
 			buf := []byte(strings.Repeat("x", 299*bb.merge))
 			start := cpuTime()
 			turns := max(1, b.N/(bb.conns*bb.merge))
@@ -116,13 +134,13 @@ func BenchmarkBareWrite(b *testing.B) {
 }
 
 // drainedPairs returns servers' ends whose clients throw away what they read.
-func drainedPairs(b *testing.B, n int) []net.Conn {
+func drainedPairs(b *testing.B, n int, l layer) []net.Conn {
 	b.Helper()
 	var wg sync.WaitGroup
 	servers := make([]net.Conn, n)
 	clients := make([]net.Conn, n)
 	for i := range servers {
-		servers[i], clients[i] = pair(b, false)
+		servers[i], clients[i] = pair(b, l)
 		wg.Go(func() { _, _ = io.Copy(io.Discard, onlyReader{clients[i]}) })
 	}
 	b.Cleanup(func() {

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -36,10 +37,15 @@ const (
 type Conn struct {
 	pool *Pool
 	nc   net.Conn
+	sock net.Conn        // what raw belongs to: nc, or what is beneath it
 	raw  syscall.RawConn // nil: every write may block
 	link *Conn           // in the pool's queue; guarded by pool.mu
-	sent atomic.Uint64   // bytes taken by the socket
+	sent atomic.Uint64   // bytes of frames taken by the socket
 	all  *Counters       // of the connection's kind
+
+	tls     *tls.Conn // nil: frames are written as they are
+	under   *beneath  // of tls
+	sealing int       // bytes that TLS added to what the socket has not taken yet; of whom the pass belongs to
 
 	mu      sync.Mutex // guards what follows; taken before pool.mu, after no other lock
 	room    sync.Cond  // out has shrunk, or the connection ended
@@ -55,9 +61,24 @@ type Conn struct {
 // NewConn returns the writing side of nc, which counts into all. Nothing else
 // may write to nc, or set its write deadline, from now on.
 func (p *Pool) NewConn(nc net.Conn, all *Counters) *Conn {
-	c := &Conn{pool: p, nc: nc, raw: rawConn(nc), all: all}
+	c := &Conn{pool: p, nc: nc, sock: nc, all: all}
 	c.room.L = &c.mu
+	if c.tls, c.under = below(nc); c.tls != nil {
+		c.sock = c.under.Conn
+		c.under.keep(c.wake)
+	}
+	c.raw = rawConn(c.sock)
 	return c
+}
+
+// wake schedules a pass for what TLS has to say by itself.
+func (c *Conn) wake() {
+	c.mu.Lock()
+	push := c.scheduleLocked()
+	c.mu.Unlock()
+	if push {
+		c.pool.push(c)
+	}
 }
 
 // Send queues whole frames. It blocks while too much waits already, and
@@ -120,7 +141,7 @@ func (c *Conn) Blocked() bool {
 	return c.state == blocked
 }
 
-// Sent returns how many bytes the socket has taken.
+// Sent returns how many bytes the socket has taken, without what TLS adds.
 func (c *Conn) Sent() uint64 { return c.sent.Load() }
 
 func (c *Conn) fail(err error) {
@@ -177,7 +198,7 @@ func (c *Conn) settle() {
 	var then func()
 	switch {
 	case c.err != nil:
-	case len(c.out) > 0 || c.ready.head != nil && !c.ending:
+	case len(c.out) > 0 || c.ready.head != nil && !c.ending || c.under != nil && c.under.waiting():
 		push = c.scheduleLocked()
 	case c.ending:
 		then, c.then = c.then, nil
@@ -243,9 +264,9 @@ func (c *Conn) writeAll(p []byte) error {
 		var n int
 		var err error
 		if c.raw != nil {
-			n, err = writeWait(c.nc, c.raw, p, timeout)
-		} else if err = c.nc.SetWriteDeadline(time.Now().Add(timeout)); err == nil {
-			n, err = c.nc.Write(p[:min(len(p), blockingPiece)])
+			n, err = writeWait(c.sock, c.raw, p, timeout)
+		} else if err = c.sock.SetWriteDeadline(time.Now().Add(timeout)); err == nil {
+			n, err = c.sock.Write(p[:min(len(p), blockingPiece)])
 		}
 		p = p[n:]
 		queued.Add(-int64(n))
@@ -254,10 +275,12 @@ func (c *Conn) writeAll(p []byte) error {
 			return err
 		}
 	}
-	return c.nc.SetWriteDeadline(time.Time{})
+	return c.sock.SetWriteDeadline(time.Time{})
 }
 
 func (c *Conn) count(n int) {
-	c.sent.Add(uint64(n))      //nolint:gosec // what was written is not negative
-	c.all.Bytes.Add(uint64(n)) //nolint:gosec // see above
+	c.all.Bytes.Add(uint64(n)) //nolint:gosec // what was written is not negative
+	added := min(n, c.sealing)
+	c.sealing -= added
+	c.sent.Add(uint64(n - added)) //nolint:gosec // see above
 }

@@ -13,13 +13,10 @@ import (
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
-// kinds are the ways to write: directly, and through something that may block.
-var kinds = map[string]bool{"tcp": false, "tls": true}
-
 func TestMessagesArriveInOrder(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
-			server, nc := pair(t, secure)
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
+			server, nc := pair(t, l)
 			p := newPool(t, delivery.Config{})
 			all := new(delivery.Counters)
 			c := p.NewConn(server, all)
@@ -60,15 +57,15 @@ func TestMessagesArriveInOrder(t *testing.T) {
 }
 
 func TestBlockedClientCostsNobodyElse(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
-			server, nc := pair(t, secure)
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
+			server, nc := pair(t, l)
 			p := newPool(t, delivery.Config{Workers: 1})
 			slow := p.NewConn(server, new(delivery.Counters))
 			defer slow.Abort()
 			lazy := &numbers{conflate: true, pad: strings.Repeat(".", 16<<10)}
 			attach(slow, lazy, "", nil)
-			server2, nc2 := pair(t, false)
+			server2, nc2 := pair(t, plain)
 			other := p.NewConn(server2, new(delivery.Counters))
 			defer other.Abort()
 			quick := &numbers{}
@@ -118,9 +115,9 @@ func TestBlockedClientCostsNobodyElse(t *testing.T) {
 }
 
 func TestSlowClientIsCutOff(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
-			server, _ := pair(t, secure)
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
+			server, _ := pair(t, l)
 			p := newPool(t, delivery.Config{SlowTimeout: 50 * time.Millisecond})
 			c := p.NewConn(server, new(delivery.Counters))
 			src := &numbers{pad: strings.Repeat(".", 1<<20)}
@@ -139,7 +136,7 @@ func TestSlowClientIsCutOff(t *testing.T) {
 
 // A client that takes a little now and then stays, however long it takes.
 func TestTricklingClientStays(t *testing.T) {
-	server, nc := pair(t, false)
+	server, nc := pair(t, plain)
 	const timeout = 200 * time.Millisecond
 	p := newPool(t, delivery.Config{SlowTimeout: timeout})
 	c := p.NewConn(server, new(delivery.Counters))
@@ -163,7 +160,7 @@ func TestTricklingClientStays(t *testing.T) {
 }
 
 func TestStreamsOfAConnectionShareIt(t *testing.T) {
-	server, nc := pair(t, false)
+	server, nc := pair(t, plain)
 	p := newPool(t, delivery.Config{PassBytes: 1000})
 	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
@@ -189,7 +186,7 @@ func TestStreamsOfAConnectionShareIt(t *testing.T) {
 }
 
 func TestStreamEnd(t *testing.T) {
-	server, nc := pair(t, false)
+	server, nc := pair(t, plain)
 	p := newPool(t, delivery.Config{})
 	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
@@ -208,7 +205,7 @@ func TestStreamEnd(t *testing.T) {
 }
 
 func TestStreamClose(t *testing.T) {
-	server, nc := pair(t, false)
+	server, nc := pair(t, plain)
 	p := newPool(t, delivery.Config{})
 	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
@@ -237,9 +234,9 @@ func TestStreamClose(t *testing.T) {
 }
 
 func TestFinishComesLast(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
-			server, nc := pair(t, secure)
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
+			server, nc := pair(t, l)
 			p := newPool(t, delivery.Config{})
 			c := p.NewConn(server, new(delivery.Counters))
 			if err := c.Send(wsframe.Append(nil, wsframe.Text, []byte("a"))); err != nil {
@@ -272,7 +269,7 @@ func TestFinishComesLast(t *testing.T) {
 }
 
 func TestSendWaitsForRoom(t *testing.T) {
-	server, nc := pair(t, false)
+	server, nc := pair(t, plain)
 	p := newPool(t, delivery.Config{})
 	c := p.NewConn(server, new(delivery.Counters))
 	defer c.Abort()
@@ -296,7 +293,7 @@ func TestSendWaitsForRoom(t *testing.T) {
 }
 
 func TestSendEndsWithTheConnection(t *testing.T) {
-	server, _ := pair(t, false)
+	server, _ := pair(t, plain)
 	p := newPool(t, delivery.Config{})
 	c := p.NewConn(server, new(delivery.Counters))
 	ended := make(chan error, 1)
@@ -316,7 +313,7 @@ func TestSendEndsWithTheConnection(t *testing.T) {
 }
 
 func TestPeerGone(t *testing.T) {
-	server, nc := pair(t, false)
+	server, nc := pair(t, plain)
 	p := newPool(t, delivery.Config{})
 	c := p.NewConn(server, new(delivery.Counters))
 	src := &numbers{}

@@ -18,8 +18,9 @@
 // lives only while the connection is blocked finishes the tail. Meanwhile
 // nothing is pulled: a slow client costs that tail and nothing else, and its
 // sources conflate. It is cut off only when it has taken not one byte for
-// [Config.SlowTimeout]. Connections that are not plain sockets (TLS) cannot be
-// written without blocking, so there every write is made by such a goroutine.
+// [Config.SlowTimeout]. Under TLS a pass is encrypted in memory and its records
+// are written like frames, if the listener put [Beneath] under it. To what is
+// neither, every write is made by such a goroutine.
 //
 // Concurrency: all methods may be called from any goroutine. Wake never blocks
 // and costs one atomic operation while the stream is ready already. Send blocks

@@ -111,8 +111,19 @@ func newPool(tb testing.TB, cfg delivery.Config) *delivery.Pool {
 	return p
 }
 
+// layer is what stands between frames and the socket.
+type layer string
+
+const (
+	plain  layer = "tcp"
+	sealed layer = "tls"
+	opaque layer = "tls of somebody else" // every write may block
+)
+
+var layers = []layer{plain, sealed, opaque}
+
 // pair returns two ends of a connection over loopback, under TLS or not.
-func pair(tb testing.TB, secure bool) (server, client net.Conn) {
+func pair(tb testing.TB, l layer) (server, client net.Conn) {
 	tb.Helper()
 	lc := net.ListenConfig{}
 	ln, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -130,7 +141,10 @@ func pair(tb testing.TB, secure bool) (server, client net.Conn) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = client.Close() })
-	if secure {
+	if l != plain {
+		if l == sealed {
+			server = delivery.Beneath(server)
+		}
 		s := tls.Server(server, &tls.Config{Certificates: []tls.Certificate{certificate(tb)}, MinVersion: tls.VersionTLS13})
 		c := tls.Client(client, &tls.Config{InsecureSkipVerify: true})
 		done := make(chan error, 1)

@@ -21,9 +21,9 @@ func (h *hand) set(d time.Duration) { h.Store(int64(d)) }
 func count(c histogram.Counts) uint64 { return c.Count() }
 
 func TestPassesAreTimed(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
-			server, nc := pair(t, secure)
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
+			server, nc := pair(t, l)
 			clock := &hand{}
 			clock.set(10 * time.Second)
 			p := newPool(t, delivery.Config{Clock: clock.Load})
@@ -53,9 +53,9 @@ func TestPassesAreTimed(t *testing.T) {
 // A pass that blocks is timed when its last byte is taken, and its bytes wait
 // until then.
 func TestBlockedPassIsTimedAtItsEnd(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
-			server, nc := pair(t, secure)
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
+			server, nc := pair(t, l)
 			clock := &hand{}
 			clock.set(time.Second)
 			p := newPool(t, delivery.Config{Clock: clock.Load})
@@ -87,11 +87,11 @@ func TestBlockedPassIsTimedAtItsEnd(t *testing.T) {
 
 // What waits is not counted any more when its connection ends.
 func TestQueuedEndsWithTheConnection(t *testing.T) {
-	for name, secure := range kinds {
-		t.Run(name, func(t *testing.T) {
+	for _, l := range layers {
+		t.Run(string(l), func(t *testing.T) {
 			p := newPool(t, delivery.Config{})
 			for i := range 3 {
-				server, _ := pair(t, secure)
+				server, _ := pair(t, l)
 				c := p.NewConn(server, new(delivery.Counters))
 				src := &numbers{pad: strings.Repeat(".", 16<<20)}
 				attach(c, src, strconv.Itoa(i), nil)

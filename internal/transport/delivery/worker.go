@@ -19,7 +19,8 @@ const keepTail = 8 << 10
 type worker struct {
 	pool *Pool
 	try  tryWriter
-	buf  []byte
+	buf  []byte // of the pass: frames, then the records that hold them
+	free []byte // the other one of both
 	more []*Stream
 	cur  *Stream
 	msgs uint64
@@ -58,8 +59,9 @@ func (w *worker) add(msg []byte) {
 //  1. take the frames that wait and the streams that are ready;
 //  2. pull from the streams until the buffer is full;
 //  3. put back the streams that were not reached or have more;
-//  4. write once, without blocking;
-//  5. all taken: settle; else the connection is blocked and keeps the tail.
+//  4. under TLS, make records of it;
+//  5. write once, without blocking;
+//  6. all taken: settle; else the connection is blocked and keeps the tail.
 func (w *worker) pass(c *Conn) {
 	out, ready, ending, ok := c.take()
 	if !ok {
@@ -80,7 +82,15 @@ func (w *worker) pass(c *Conn) {
 	if own {
 		p = out
 	}
-	n, err := w.write(c, p)
+	var n int
+	var err error
+	if c.tls != nil {
+		p, err = w.seal(c, p, ending)
+		own = false
+	}
+	if err == nil {
+		n, err = w.write(c, p)
+	}
 	switch {
 	case err != nil:
 		c.fail(err)
@@ -90,9 +100,26 @@ func (w *worker) pass(c *Conn) {
 	default:
 		w.block(c, p[n:], own)
 	}
-	if cap(w.buf) > 8*w.pool.cfg.PassBytes {
-		w.buf = w.pool.buffer() // one huge message must not stay
+	for _, b := range []*[]byte{&w.buf, &w.free} {
+		if cap(*b) > 8*w.pool.cfg.PassBytes {
+			*b = w.pool.buffer() // one huge message must not stay
+		}
 	}
+}
+
+// seal returns p as TLS records, after those that waited already and before
+// the one that says that nothing follows. They stand in w.buf.
+func (w *worker) seal(c *Conn, p []byte, last bool) (records []byte, err error) {
+	c.under.lend(w.free[:0])
+	if len(p) > 0 {
+		_, err = c.tls.Write(p)
+	}
+	if last && err == nil {
+		err = c.tls.CloseWrite()
+	}
+	w.free, w.buf = w.buf, c.under.take()
+	c.sealing = max(0, len(w.buf)-len(p))
+	return w.buf, err
 }
 
 // gather pulls from the ready streams into w.buf.
