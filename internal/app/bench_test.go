@@ -113,7 +113,7 @@ func BenchmarkApplyWhileScraped(b *testing.B) {
 			go func() {
 				defer close(stopped)
 				h := telemetry.Handler(telemetry.NewRegistry(telemetry.Build{}, c.gateway.stats))
-				req := httptest.NewRequest("GET", "/metrics", nil) //nolint:noctx // ends with stop
+				req := httptest.NewRequestWithContext(b.Context(), "GET", "/metrics", nil)
 				for scraped {
 					select {
 					case <-stop:

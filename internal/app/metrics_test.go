@@ -41,18 +41,13 @@ func (g *gateway) dial(subscriptions ...string) *socket {
 	_ = res.Body.Close()
 	s := &socket{g.t, conn}
 	s.send(map[string]any{"type": "connection_init"})
-	waiting := map[string]bool{"": true} // connection_ack has no id
 	for i, document := range subscriptions {
-		id := strconv.Itoa(i)
-		waiting[id] = true
-		s.send(map[string]any{"id": id, "type": "subscribe", "payload": map[string]any{"query": document}})
+		s.send(map[string]any{"id": strconv.Itoa(i), "type": "subscribe", "payload": map[string]any{"query": document}})
 	}
-	for len(waiting) > 0 {
-		var m struct{ ID string }
-		if err := conn.ReadJSON(&m); err != nil {
-			g.t.Fatal(err)
-		}
-		delete(waiting, m.ID)
+	heard := map[string]bool{}
+	for len(heard) < 1+len(subscriptions) { // connection_ack has no id
+		id, _ := s.read()
+		heard[id] = true
 	}
 	return s
 }
@@ -61,6 +56,31 @@ func (s *socket) send(m any) {
 	s.t.Helper()
 	if err := s.conn.WriteJSON(m); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+func (s *socket) read() (id, text string) {
+	s.t.Helper()
+	_, bytes, err := s.conn.ReadMessage()
+	var m struct{ ID string }
+	if err == nil {
+		err = json.Unmarshal(bytes, &m)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return m.ID, string(bytes)
+}
+
+// cursor reads until a message has one.
+func (s *socket) cursor() string {
+	s.t.Helper()
+	for {
+		if _, text := s.read(); strings.Contains(text, `"cursor":"`) {
+			if _, rest, _ := strings.Cut(text, `"cursor":"`); rest[0] != '"' {
+				return rest[:strings.IndexByte(rest, '"')]
+			}
+		}
 	}
 }
 
@@ -211,6 +231,55 @@ func TestSeriesDoNotGrowWithClients(t *testing.T) {
 	}
 }
 
+// TestNumbersMove lets things happen, and looks for each in the metrics.
+func TestNumbersMove(t *testing.T) {
+	g := busy(t)
+	const changes = `subscription { livePnLChanges(%s) { kind cursor changes { data { instrumentId } } } }`
+	first := g.dial(fmt.Sprintf(changes, `where: {instrumentId: {_eq: 1}}`))
+	defer first.close()
+	again := g.dial(
+		fmt.Sprintf(changes, `where: {instrumentId: {_eq: 1}}, resumeFrom: "`+first.cursor()+`"`),
+		fmt.Sprintf(changes, `maxRate: 1`),
+		`subscription { livePnL(where: {symbol: {_like: "%"}}) { operation } }`)
+	defer again.close()
+	defer g.follow("/stream/live_pnl")()
+	for name, least := range map[string]float64{
+		`source_snapshot_seconds_count{source="live_pnl"}`: 1, `freshness_seconds_count{source="live_pnl"}`: 5,
+		`source_changes_total{op="insert",source="live_pnl"}`: 20, `source_changes_total{op="update",source="live_pnl"}`: 100,
+		`source_batches_total{source="live_pnl"}`: 5, `source_lag_seconds{source="live_pnl"}`: 1e-6,
+		`source_last_change_timestamp_seconds{source="live_pnl"}`: 1.7e9,
+		`filter_views{access="indexed",source="live_pnl"}`:        1, `filter_views{access="residual",source="live_pnl"}`: 1,
+		`filter_evaluations_total{source="live_pnl"}`: 1, `distinct_filters{source="live_pnl"}`: 2,
+		`row_changes_sent_total{op="insert",source="live_pnl"}`: 41, `row_changes_sent_total{op="update",source="live_pnl"}`: 100,
+		`conflated_changes_total{source="live_pnl"}`: 10, `subscription_snapshot_seconds_count{source="live_pnl"}`: 3,
+		`resumes_total{result="resumed",source="live_pnl"}`: 1,
+		`undo_log_changes{source="live_pnl"}`:               100, `undo_log_bytes{source="live_pnl"}`: 1000, `undo_log_seconds{source="live_pnl"}`: 1e-6,
+		`change_latency_seconds_count{protocol="websocket"}`: 5, `change_latency_seconds_count{protocol="http"}`: 1,
+		`write_seconds_count{protocol="websocket"}`: 5, `write_seconds_count{protocol="http"}`: 2,
+		`messages_sent_total{transport="graphql-transport-ws"}`: 5, `message_bytes_sent_total{transport="relay"}`: 100,
+		`connections_active{transport="relay"}`: 1, `websocket_connections`: 2,
+		`subscriptions_active{kind="changes",source="live_pnl"}`: 3, `operations_total{type="refused"}`: 1,
+	} {
+		g.until("tycostream_"+name, least)
+	}
+}
+
+func TestNullCells(t *testing.T) {
+	sim, url := stand(t)
+	if err := sim.CreateTable("odd", mzsim.Columns("id integer not null", "n bigint"), mzsim.ObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sim.Write(new(mzsim.Tx).Insert("odd", 1, 5_000_000_000).Insert("odd", 2, 5)); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, "sources: {odd: {primary_key: id, columns: {id: Integer, n: Integer}}}", nil, url)
+	g.until(`tycostream_source_rows{source="odd"}`, 2)
+	g.query(`{ odd { n } }`)
+	if got := g.scrape()[`tycostream_null_cells_total{source="odd"}`]; got != 1 {
+		t.Errorf("%v cells", got)
+	}
+}
+
 // TestSourcesAgree compares the sources query with /metrics: while rows follow,
 // and when time has come to rest because the database is gone.
 func TestSourcesAgree(t *testing.T) {
@@ -226,6 +295,7 @@ func TestSourcesAgree(t *testing.T) {
 	for range 2 {
 		defer g.follow("/stream/trades")()
 	}
+	g.until(`tycostream_source_subscribers{source="trades"}`, 2)
 	g.agree("LIVE", 2)
 	sim.Close()
 	g.until(`tycostream_source_state{source="trades",state="STALE"}`, 1)

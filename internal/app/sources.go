@@ -67,7 +67,7 @@ func (s *sources) open(def *source.Definition, schema *relation.Schema) entry {
 	c := s.o.Config
 	f := feed.New(schema, feed.Config{
 		RingBytes: c.RingBytes, RingTotal: c.RingTotal, RingChunks: c.RingChunks,
-			UndoAge: c.UndoAge, UndoBytes: c.UndoBytes,
+		UndoAge: c.UndoAge, UndoBytes: c.UndoBytes,
 		Heartbeat: c.Heartbeat, QueryWait: c.QueryWait,
 	})
 	return entry{def: def, schema: schema, feed: f, meter: &meter{Feed: f}, anomalies: codec.NewAnomalies(schema)}

@@ -42,7 +42,6 @@ func full() telemetry.Stats {
 		}},
 		Subscriptions: []telemetry.SubscriptionStats{{Source: "live_pnl", Kind: "changes", Active: 2, Started: 6}},
 		Operations:    map[string]uint64{"query": 3, "refused": 1},
-		Errors:        map[string]uint64{"SOURCE_NOT_READY": 2},
 		Delivery: telemetry.DeliveryStats{
 			Blocked: 1, QueueBytes: 4096, Slow: map[string]uint64{"disconnected": 8},
 			WebSockets: telemetry.Timing{

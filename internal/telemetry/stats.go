@@ -13,7 +13,6 @@ type Stats struct {
 	Subscriptions []SubscriptionStats
 	Delivery      DeliveryStats
 	Operations    map[string]uint64 // by type, a word from a fixed list
-	Errors        map[string]uint64 // subscriptions that ended with an error, by code, likewise
 }
 
 // SourceStats are the numbers of one source.
@@ -65,7 +64,7 @@ type TransportStats struct {
 // SubscriptionStats count the operations on one source.
 type SubscriptionStats struct {
 	Source  string
-	Kind    string // rows, changes, stream
+	Kind    string // rows, changes, columns, stream
 	Active  int
 	Started uint64
 }
