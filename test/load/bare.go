@@ -13,7 +13,7 @@ import (
 const bareHeader = 16
 
 // bare is the least a server can do: one goroutine that writes to each
-// connection in turn.
+// connection in turn, or each event to the next one.
 type bare struct {
 	ln    net.Listener
 	conns []net.Conn
@@ -28,7 +28,7 @@ func (b *bare) answer(ctx context.Context, c call) (reply, error) {
 			return reply{}, err
 		}
 		b.ln = ln
-		return reply{Addr: ln.Addr().String()}, needFiles(uint64(c.Spec.Clients) + 50) //nolint:gosec // small
+		return reply{At: address{Addr: ln.Addr().String()}}, needFiles(uint64(c.Spec.Clients) + 50) //nolint:gosec // small
 	case "run":
 		if err := b.accept(c.Spec.Clients); err != nil {
 			return reply{}, err
@@ -62,25 +62,32 @@ func (b *bare) run(ctx context.Context, s spec) (serverReport, error) {
 	out := serverReport{Passes: s.passes(s.Duration)}
 	buf := make([]byte, s.Merge*s.Bytes)
 	start, began := cpuNow(), time.Now()
-	err := paced(ctx, out.Passes, s.Rate, func() error {
-		now := uint64(time.Now().UnixNano())
+	err := paced(ctx, out.Passes, s.Rate, func(due time.Time) error {
+		if s.Alone {
+			due = time.Now()
+		}
 		for k := range s.Merge {
 			b.last++
 			event := buf[k*s.Bytes:]
-			binary.LittleEndian.PutUint64(event, uint64(b.last)) //nolint:gosec // not negative
-			binary.LittleEndian.PutUint64(event[8:], now)
+			binary.LittleEndian.PutUint64(event, uint64(b.last))             //nolint:gosec // not negative
+			binary.LittleEndian.PutUint64(event[8:], uint64(due.UnixNano())) //nolint:gosec // after 1970
 		}
-		for _, c := range b.conns {
+		to := b.conns
+		if s.One {
+			to = to[b.last%len(to):][:1]
+		}
+		for _, c := range to {
 			if _, err := c.Write(buf); err != nil {
 				return fmt.Errorf("write: %w", err)
 			}
 		}
+		out.Writes += uint64(len(to))
 		return nil
 	})
+	out.Flowed = time.Since(began)
 	out.CPU, out.Elapsed = cpuNow().minus(start), time.Since(began)
 	out.Events = out.Passes * s.Merge
-	out.Writes = uint64(out.Passes * len(b.conns)) //nolint:gosec // not negative
-	out.Messages = out.Writes * uint64(s.Merge)    //nolint:gosec // not negative
+	out.Messages = out.Writes * uint64(s.Merge) //nolint:gosec // not negative
 	out.Last = b.last
 	return out, err
 }

@@ -2,91 +2,123 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 	"runtime"
 	"slices"
-	"strconv"
-	"text/tabwriter"
+	"strings"
 	"time"
 )
 
-// eventBytes is an event's size on the wire, as document and the world make it.
+// eventBytes is a row's size on the wire, as the documents and the world make
+// it.
 const eventBytes = 300
 
 // plan is what to measure.
 type plan struct {
-	only     string
+	only     string // names of scenarios, separated by commas; empty: all
 	rounds   int
-	duration time.Duration
-	idle     int
-	divide   int     // clients and filters by so much
-	calm     float64 // percent of the machine; 0: any weather
+	duration time.Duration // of the measured part of a round
+	long     time.Duration // of rounds that watch something over time
+	gap      time.Duration // for which a storm's clients are away
+	minute   time.Duration // in which arrivals come and go
+	divide   int           // clients by so much
+	calm     float64       // percent of the machine; 0: any weather
 	profile  string
 	out      io.Writer
+	verdicts []verdict
 }
 
+// scenario is a part of the plan that can run alone.
+type scenario struct {
+	name, about string
+	run         func(context.Context) error
+}
+
+func (p *plan) scenarios() []scenario {
+	return []scenario{
+		{"fan-out", "what a delivered row costs, beside a bare TCP writer", p.fanOut},
+		{"saturation", "more events than can be sent one by one", p.saturation},
+		{"latency", "what the gateway adds at half load", p.latency},
+		{"filters", "cost of an update when every subscriber has its own filter", p.filters},
+		{"own-filters", "10,000 connections with a filter each, 2,000 updates/s; also filters that no index helps", p.ownFilters},
+		{"unfiltered", "1,000 clients, 1,000 updates/s, not one left out", p.unfiltered},
+		{"storm", "1,000 clients are cut and resume 10 s later; also with cursors that are too old", p.storm},
+		{"joiners", "100 clients join a cold source of 100,000 rows at once", p.joiners},
+		{"slow", "one client reads a message a second beside 999 fast ones; also over TLS", p.slow},
+		{"idle", "memory of an idle subscribed connection", p.idle},
+		{"arrivals", "10,000 subscribers come and go within a minute beside 1,000 that stay", p.arrivals},
+		{"rates", "1,000 clients with maxRate 4 on 10,000 updates/s", p.rates},
+	}
+}
+
+// chosen returns the scenarios to run.
+func (p *plan) chosen() ([]scenario, error) {
+	all := p.scenarios()
+	if p.only == "" {
+		return all, nil
+	}
+	var out []scenario
+	for name := range strings.SplitSeq(p.only, ",") {
+		i := slices.IndexFunc(all, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no scenario %q: -list names them", name)
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+// run runs what was chosen. A scenario that fails does not keep others from
+// running.
 func (p *plan) run(ctx context.Context) error {
-	_, _ = fmt.Fprintf(p.out, "%s, %d cores, GOMAXPROCS of each process by its cores; %d rounds of %v, median [lowest, highest]\n",
+	chosen, err := p.chosen()
+	if err != nil {
+		return err
+	}
+	p.print("%s, %d cores, GOMAXPROCS of each process by its cores; %d rounds of %v, median [lowest, highest]\n",
 		runtime.Version(), runtime.NumCPU(), p.rounds, p.duration)
-	p.divide = max(1, p.divide)
-	for _, part := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"fan-out", p.fanOut},
-		{"saturation", p.saturation},
-		{"latency", p.latency},
-		{"filters", p.filters},
-		{"idle", p.idleMemory},
-	} {
-		if p.only != "" && p.only != part.name {
-			continue
+	var errs []error
+	for _, s := range chosen {
+		began := time.Now()
+		err := s.run(ctx)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", s.name, err)
+			p.print("\nFAILED %v\n", err)
+			errs = append(errs, err)
 		}
-		if err := part.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+		p.print("(%s took %v)\n", s.name, time.Since(began).Round(100*time.Millisecond))
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	p.printVerdicts()
+	return errors.Join(errs...)
 }
 
-// table prints a table.
-func (p *plan) table(title, header string, rows [][]any) {
-	text := []byte("\n" + title + "\n\n" + header + "\n")
-	for _, r := range rows {
-		for i, cell := range r {
-			if i > 0 {
-				text = append(text, '\t')
-			}
-			text = fmt.Append(text, cell)
-		}
-		text = append(text, '\n')
-	}
-	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
-	_, _ = w.Write(text)
-	_ = w.Flush()
-}
+// clients is a number of clients, fewer if asked so.
+func (p *plan) clients(n int) int { return max(2, n/p.divide) }
 
 // gateway runs a round against the gateway.
 func (p *plan) gateway(ctx context.Context, s spec) (result, error) {
 	if p.profile != "" {
-		s.Profile = fmt.Sprintf("%s%d-clients-%d-merged-%d-filters.pprof", p.profile, s.Clients, s.Merge, s.Filters)
+		s.Profile = fmt.Sprintf("%s%d-clients-%d-merged-%d-filters%s.pprof", p.profile, s.Clients, s.Merge, s.Filters, s.Own)
 	}
-	return p.round(ctx, roleGateway, s)
+	return p.calmest(ctx, func() (result, error) { return round(ctx, roleGateway, s) })
 }
 
-// round runs a round, again and again if the machine is not calm enough; the
+// calmest runs a round, again and again if the machine is not calm enough; the
 // calmest counts.
-func (p *plan) round(ctx context.Context, role string, s spec) (result, error) {
+func (p *plan) calmest(ctx context.Context, run func() (result, error)) (result, error) {
 	const attempts, patience = 4, 10 * time.Second
 	if p.calm == 0 {
-		return round(ctx, role, s)
+		return run()
 	}
 	var best result
 	for i := range attempts {
 		awaitCalm(ctx, p.calm, patience)
-		r, err := round(ctx, role, s)
+		r, err := run()
 		if err != nil {
 			return r, err
 		}
@@ -104,7 +136,7 @@ func (p *plan) round(ctx context.Context, role string, s spec) (result, error) {
 // turns, so that both see the same weather.
 func (p *plan) both(ctx context.Context, s spec) (bares, gateways []result, err error) {
 	for range p.rounds {
-		b, err := p.round(ctx, roleBare, s)
+		b, err := p.calmest(ctx, func() (result, error) { return round(ctx, roleBare, s) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,191 +149,41 @@ func (p *plan) both(ctx context.Context, s spec) (bares, gateways []result, err 
 	return bares, gateways, nil
 }
 
-// figure is a measured value over the rounds.
-type figure struct{ median, low, high float64 }
-
-func over(rs []result, value func(result) float64) figure {
-	all := make([]float64, len(rs))
-	for i, r := range rs {
-		all[i] = value(r)
-	}
-	slices.Sort(all)
-	return figure{all[len(all)/2], all[0], all[len(all)-1]}
-}
-
-func (f figure) String() string { return fmt.Sprintf("%.3g [%.3g, %.3g]", f.median, f.low, f.high) }
-
-func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
-
-func cost(r result) float64 { return microseconds(r.cost()) }
-
-// weatherOf is what others used of the machine, in percent.
-func weatherOf(rs []result) string {
-	f := over(rs, func(r result) float64 { return r.others })
-	return fmt.Sprintf("%.0f [%.0f, %.0f]", f.median, f.low, f.high)
-}
-
-// perWrite is how many messages went into a write.
-func perWrite(r result) float64 { return float64(r.server.Messages) / float64(max(1, r.server.Writes)) }
-
-func (p *plan) fanOut(ctx context.Context) error {
-	rows := make([][]any, 0, 5)
-	defer func() { // what there is, also when a round fails
-		p.table("Cost of a delivery (server CPU)",
-			"clients\tevents per pass\tbare, us\tgateway, us\tbare/gateway\tgateway, deliveries per CPU-s\tmessages per write\tbytes\tbare pass p99, ms\tgateway pass p99, ms\tothers, %", rows)
-	}()
-	for _, s := range []spec{
-		{Clients: 100, Merge: 1, Rate: 1000},
-		{Clients: 1000, Merge: 1, Rate: 100},
-		{Clients: 100, Merge: 16, Rate: 250},
-		{Clients: 1000, Merge: 16, Rate: 25},
-		{Clients: 1000, Merge: 16, Rate: 25, OneTime: true},
-	} {
-		s.Clients /= p.divide
-		s.Rows, s.Bytes, s.Duration, s.Alone = 200, eventBytes, p.duration, true
-		bares, gateways, err := p.both(ctx, s)
-		if err != nil {
-			return err
-		}
-		b, g := over(bares, cost), over(gateways, cost)
-		merge := strconv.Itoa(s.Merge)
-		if s.OneTime {
-			merge += " of one time"
-		}
-		size := over(gateways, func(r result) float64 { return float64(r.clients.Bytes) / float64(r.clients.Messages) })
-		pass := func(r result) float64 { return r.clients.Pass.P99.Seconds() * 1000 }
-		rows = append(rows, []any{
-			s.Clients, merge, b, g, fmt.Sprintf("%.0f %%", 100*b.median/g.median), thousands(1e6 / g.median),
-			fmt.Sprintf("%.1f", over(gateways, perWrite).median), fmt.Sprintf("%.0f", size.median),
-			over(bares, pass), over(gateways, pass), weatherOf(append(bares, gateways...)),
-		})
-	}
-	return nil
-}
-
-func thousands(v float64) string { return fmt.Sprintf("%.0fk", math.Round(v/1000)) }
-
-// saturation offers more than can be sent one by one.
-func (p *plan) saturation(ctx context.Context) error {
-	rows := make([][]any, 0, 2)
-	defer func() { // what there is, also when a round fails
-		p.table("As it comes: each event a time of its own, merged by load alone",
-			"clients\toffered per s\tdelivered, k/s\tus per delivery\tmessages per write\tconflated, %\tlatency p50, ms\tp99, ms\tothers, %", rows)
-	}()
-	for _, s := range []spec{
-		{Clients: 100, Merge: 1, Rate: 10_000},
-		{Clients: 1000, Merge: 1, Rate: 1000},
-	} {
-		s.Clients /= p.divide
-		s.Rows, s.Duration = 200, p.duration
-		var rs []result
-		for range p.rounds {
-			r, err := p.gateway(ctx, s)
-			if err != nil {
-				return err
-			}
-			rs = append(rs, r)
-		}
-		rows = append(rows, []any{
-			s.Clients, thousands(s.Rate * float64(s.Clients)),
-			over(rs, func(r result) float64 { return float64(r.server.Messages) / r.server.Elapsed.Seconds() / 1000 }),
-			over(rs, cost),
-			over(rs, perWrite),
-			over(rs, func(r result) float64 {
-				return 100 - 100*float64(r.clients.Messages)/float64(r.server.Events*s.Clients)
-			}),
-			over(rs, func(r result) float64 { return r.clients.Latency.P50.Seconds() * 1000 }),
-			over(rs, func(r result) float64 { return r.clients.Latency.P99.Seconds() * 1000 }),
-			weatherOf(rs),
-		})
-	}
-	return nil
-}
-
-// latency runs at half of what one core can do one by one.
-func (p *plan) latency(ctx context.Context) error {
-	s := spec{Clients: 100 / p.divide, Merge: 1, Rate: 1000, Rows: 200, Bytes: eventBytes, Duration: p.duration}
-	probe, err := p.gateway(ctx, s)
-	if err != nil {
-		return err
-	}
-	s.Rate = 0.5 / probe.cost().Seconds() / float64(s.Clients)
-	bares, gateways, err := p.both(ctx, s)
-	if err != nil {
-		return err
-	}
-	var rows [][]any
-	for _, side := range []struct {
-		name string
-		rs   []result
-	}{{"bare", bares}, {"gateway", gateways}} {
-		quantile := func(q func(spread) time.Duration) figure {
-			return over(side.rs, func(r result) float64 { return microseconds(q(r.clients.Latency)) })
-		}
-		rows = append(rows, []any{
-			side.name, fmt.Sprintf("%.0f", s.Rate),
-			over(side.rs, func(r result) float64 { return 100 * r.server.CPU.total().Seconds() / r.server.Elapsed.Seconds() }),
-			over(side.rs, func(r result) float64 { return 100 * r.clients.CPU.total().Seconds() / r.server.Elapsed.Seconds() }),
-			quantile(func(s spread) time.Duration { return s.P50 }),
-			quantile(func(s spread) time.Duration { return s.P90 }),
-			quantile(func(s spread) time.Duration { return s.P99 }),
-			weatherOf(side.rs),
-		})
-	}
-	p.table(fmt.Sprintf("Latency at half load, %d clients", s.Clients),
-		"server\tevents per s\tserver CPU, %\tclients' CPU, %\tp50, us\tp90, us\tp99, us\tothers, %", rows)
-	return nil
-}
-
-// filters gives every subscriber a filter of its own; each event goes to one.
-func (p *plan) filters(ctx context.Context) error {
-	var rows [][]any
-	defer func() { // what there is, also when a round fails
-		p.table("Each subscriber its own _eq filter: server CPU per update, which goes to one subscriber",
-			"subscribers\tconnections\tupdates per s\tus per update\tagainst one\tlatency p99, ms\tothers, %", rows)
-	}()
-	one := 0.0
-	for _, s := range []spec{
-		{Clients: 1, Filters: 1, Rate: 1000},
-		{Clients: 100, Filters: 10, Rate: 500},
-		{Clients: 100, Filters: 100, Rate: 200},
-	} {
-		if s.Clients > 1 {
-			s.Clients /= p.divide
-		}
-		s.Rows, s.Merge, s.Duration = 10_000, 1, p.duration
-		var rs []result
-		for range p.rounds {
-			r, err := p.gateway(ctx, s)
-			if err != nil {
-				return err
-			}
-			rs = append(rs, r)
-		}
-		f := over(rs, func(r result) float64 { return microseconds(r.perEvent()) })
-		if one == 0 {
-			one = f.median
-		}
-		rows = append(rows, []any{
-			s.Clients * s.Filters, s.Clients, fmt.Sprintf("%.0f", s.Rate), f, fmt.Sprintf("%.1f x", f.median/one),
-			over(rs, func(r result) float64 { return r.clients.Latency.P99.Seconds() * 1000 }),
-			weatherOf(rs),
-		})
-	}
-	return nil
-}
-
-func (p *plan) idleMemory(ctx context.Context) error {
-	var rs []result
+// beside runs the rounds of a spec against the gateway, and behind each a bare
+// writer that makes as many writes of as many bytes.
+func (p *plan) beside(ctx context.Context, s spec) (column, error) {
+	var out column
 	for range p.rounds {
-		r, err := round(ctx, roleGateway, spec{Clients: p.idle, Rows: 10})
+		g, err := p.gateway(ctx, s)
 		if err != nil {
-			return err
+			return out, err
 		}
-		rs = append(rs, r)
+		b, err := p.like(ctx, g)
+		if err != nil {
+			return out, err
+		}
+		out.rs, out.bares = append(out.rs, g), append(out.bares, b)
 	}
-	p.table("Memory of an idle subscribed connection, bytes", "connections\theap and stacks\tresident", [][]any{{
-		p.idle, over(rs, func(r result) float64 { return r.idle.InUse }), over(rs, func(r result) float64 { return r.idle.Resident }),
-	}})
-	return nil
+	return out, nil
+}
+
+// like runs a bare writer that makes as many writes of as many bytes as the
+// gateway made. Its Messages are set to the rows that these would have held.
+func (p *plan) like(ctx context.Context, g result) (result, error) {
+	if g.server.Writes == 0 || g.clients.Messages == 0 {
+		return result{}, errors.New("the gateway wrote nothing")
+	}
+	writes := float64(g.server.Writes)
+	s := spec{
+		Clients: g.spec.Clients, Merge: 1, Spread: g.spec.Spread, One: g.spec.recipients() < g.spec.Clients,
+		Bytes:    max(bareHeader, int(float64(g.clients.Bytes)/writes)),
+		Duration: min(g.server.Elapsed, p.duration),
+		Rate:     writes / g.server.Elapsed.Seconds(),
+	}
+	if !s.One {
+		s.Rate /= float64(s.Clients)
+	}
+	b, err := p.calmest(ctx, func() (result, error) { return round(ctx, roleBare, s) })
+	b.clients.Messages = uint64(float64(b.server.Writes) * float64(g.clients.Messages) / writes)
+	return b, err
 }

@@ -23,16 +23,23 @@ const (
 
 // call is one line from the controller to a child.
 type call struct {
-	Do   string
-	Addr string `json:",omitempty"` // connect
-	Last int    `json:",omitempty"` // begin, end: number of the last event there was
-	Spec spec
+	Do     string
+	At     address       // connect, resume, arrive
+	Last   int           `json:",omitempty"` // begin, end: number of the last event there was
+	Truth  []uint64      `json:",omitempty"` // begin, end: digests of the rows that clients must hold
+	States []state       `json:",omitempty"` // verify
+	Count  int           `json:",omitempty"` // arrive: how many
+	Over   time.Duration `json:",omitempty"` // arrive: how long until all are gone again
+	Spec   spec
 }
+
+// state is what a client held at the end of a frame.
+type state struct{ Time, Sum uint64 }
 
 // reply is a child's answer.
 type reply struct {
-	Err     string `json:",omitempty"`
-	Addr    string `json:",omitempty"` // of open
+	Err     string  `json:",omitempty"`
+	At      address // of open
 	Server  serverReport
 	Clients clientReport
 }
@@ -90,7 +97,7 @@ type proc struct {
 }
 
 // startChild starts this program again in a role, on the given core only if
-// that is possible. The context's end kills it.
+// that is possible, or with a negative one on all. The context's end kills it.
 func startChild(ctx context.Context, role string, core int) (*proc, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -107,7 +114,11 @@ func startChild(ctx context.Context, role string, core int) (*proc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
-	if err := onCore(core, cmd.Start); err != nil {
+	begin := cmd.Start
+	if core >= 0 {
+		begin = func() error { return onCore(core, cmd.Start) }
+	}
+	if err := begin(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
 	return &proc{role: role, cmd: cmd, in: in, enc: json.NewEncoder(in), dec: json.NewDecoder(out)}, nil

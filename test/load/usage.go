@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,12 +30,13 @@ func cpuNow() cpu {
 	return cpu{time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())}
 }
 
-// memory is what this process holds after a collection.
+// memory is what this process holds.
 type memory struct {
 	InUse    uint64 // heap and stacks
 	Resident uint64 // as the system sees it; 0 where /proc is missing
 }
 
+// memoryNow is memory after a collection.
 func memoryNow() memory {
 	for range 3 {
 		runtime.GC() // stacks shrink, pools empty
@@ -43,6 +45,13 @@ func memoryNow() memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return memory{InUse: m.HeapAlloc + m.StackInuse, Resident: resident()}
+}
+
+// memorySample is memory as it is, without a collection.
+func memorySample() memory {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	metrics.Read(s)
+	return memory{InUse: s[0].Value.Uint64() + s[1].Value.Uint64(), Resident: resident()}
 }
 
 func resident() uint64 {
@@ -70,7 +79,8 @@ func needFiles(n uint64) error {
 		return nil
 	}
 	if l.Max < n {
-		return fmt.Errorf("%d open files are needed and %d allowed: raise the hard limit, ulimit -Hn", n, l.Max)
+		return fmt.Errorf("%d open files are needed and %d allowed: raise the hard limit (ulimit -Hn; LimitNOFILE of systemd; "+
+			"--ulimit nofile of docker), or measure with fewer clients (-divide)", n, l.Max)
 	}
 	l.Cur = l.Max
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {

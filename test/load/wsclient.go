@@ -3,15 +3,27 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
+)
+
+// What clients subscribe to. A row is about 300 bytes on the wire.
+const (
+	rowFields    = "operation data { instrumentId symbol netPosition latestPrice marketValue avgCostBasis theoreticalPnl seq sentAt }"
+	rowsDocument = "subscription { livePnL%s { " + rowFields + " } }"
+	// The order is what parseHead relies on.
+	framesDocument = "subscription { livePnLChanges%s { kind last timestamp cursor changes { " + rowFields + " } } }"
 )
 
 // wire is a connection and what was read but not used yet. It costs the
@@ -22,16 +34,35 @@ type wire struct {
 	start, end int
 }
 
-func dial(ctx context.Context, addr string) (*wire, error) {
-	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+// address is where a server listens.
+type address struct {
+	Addr string
+	Cert []byte `json:",omitempty"` // its certificate, PEM, if it speaks TLS
+}
+
+func dial(ctx context.Context, a address) (*wire, error) {
+	nc, err := new(net.Dialer).DialContext(ctx, "tcp", a.Addr)
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return nil, fmt.Errorf("%w: all local ports to one address are in use: widen net.ipv4.ip_local_port_range", err)
+	}
 	if err != nil {
 		return nil, err
+	}
+	if a.Cert != nil {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(a.Cert)
+		tc := tls.Client(nc, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12})
+		if err := tc.HandshakeContext(ctx); err != nil {
+			_ = nc.Close()
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+		nc = tc
 	}
 	return &wire{Conn: nc, buf: make([]byte, 1<<10)}, nil
 }
 
-// fill reads once more, making room first.
-func (c *wire) fill() error {
+// fill reads once more, making room first, and returns how many bytes came.
+func (c *wire) fill() (int, error) {
 	if c.start == c.end {
 		c.start, c.end = 0, 0
 	}
@@ -45,7 +76,7 @@ func (c *wire) fill() error {
 	}
 	n, err := c.Read(c.buf[c.end:])
 	c.end += n
-	return err
+	return n, err
 }
 
 // frame returns the next whole frame, or false when more must be read.
@@ -76,19 +107,18 @@ func (c *wire) say(op wsframe.Opcode, text []byte) error {
 	return err
 }
 
-// open upgrades, and subscribes: once to all rows, or with one filter for each
-// key.
-func (c *wire) open(keys []int) error {
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+// upgrade makes the connection a WebSocket that may subscribe.
+func (c *wire) upgrade() error {
+	_ = c.SetDeadline(time.Now().Add(patience))
 	request := "GET /graphql HTTP/1.1\r\nHost: load\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
 		"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
 	if _, err := io.WriteString(c, request); err != nil {
-		return err
+		return fmt.Errorf("upgrade: %w", err)
 	}
 	headEnd := []byte("\r\n\r\n")
 	for !bytes.Contains(c.buf[:c.end], headEnd) {
-		if err := c.fill(); err != nil {
+		if _, err := c.fill(); err != nil {
 			return fmt.Errorf("upgrade: %w", err)
 		}
 	}
@@ -99,20 +129,7 @@ func (c *wire) open(keys []int) error {
 	if err := c.say(wsframe.Text, []byte(`{"type":"connection_init"}`)); err != nil {
 		return err
 	}
-	if err := c.awaitAck(); err != nil {
-		return err
-	}
-	for _, key := range keys {
-		where := ""
-		if key > 0 {
-			where = "(where: {instrumentId: {_eq: " + strconv.Itoa(key) + "}})"
-		}
-		text := fmt.Appendf(nil, `{"id":"%d","type":"subscribe","payload":{"query":%q}}`, key, fmt.Sprintf(document, where))
-		if err := c.say(wsframe.Text, text); err != nil {
-			return err
-		}
-	}
-	return c.SetDeadline(time.Time{})
+	return c.awaitAck()
 }
 
 func (c *wire) awaitAck() error {
@@ -121,64 +138,51 @@ func (c *wire) awaitAck() error {
 			if !bytes.Contains(p, []byte(`"connection_ack"`)) {
 				return fmt.Errorf("want an acknowledgment, got %.80q", p)
 			}
-			return nil
+			return c.SetDeadline(time.Time{})
 		}
-		if err := c.fill(); err != nil {
+		if _, err := c.fill(); err != nil {
 			return fmt.Errorf("await the acknowledgment: %w", err)
 		}
 	}
 }
 
-// event is one message of a subscription to document.
-type event struct {
-	key    int
-	seq    int
-	sent   int64  // nanoseconds since 1970
-	data   []byte // the row
-	insert bool
+// subscribe begins an operation.
+func (c *wire) subscribe(id int, query string) error {
+	return c.say(wsframe.Text, fmt.Appendf(nil, `{"id":"%d","type":"subscribe","payload":{"query":%q}}`, id, query))
 }
 
-var errNoEvent = errors.New("a message is not what a subscriber of live_pnl gets")
-
-// parseEvent takes a message apart. It knows the order of the selection, and
-// that no text of the world needs an escape.
-func parseEvent(p []byte) (event, error) {
-	var e event
-	const data = `"data":{"instrumentId":`
-	i := bytes.Index(p, []byte(data))
-	if i < 0 {
-		return e, errNoEvent
+// query is what the subscription to one key says, or with key 0 the one to all
+// rows.
+func (s spec) query(key int, resumeFrom string) string {
+	var args []string
+	if key > 0 {
+		args = append(args, "where: {"+s.where(key)+"}")
 	}
-	e.insert = bytes.Contains(p[:i], []byte(`"INSERT"`))
-	e.data = p[i:]
-	j := bytes.IndexByte(e.data, '}')
-	if j < 0 {
-		return e, errNoEvent
+	if s.MaxRate > 0 {
+		args = append(args, "maxRate: "+strconv.FormatFloat(s.MaxRate, 'g', -1, 64))
 	}
-	e.data = e.data[:j]
-	var ok [3]bool
-	var sent int
-	e.key, ok[0] = number(e.data, data)
-	e.seq, ok[1] = number(e.data, `,"seq":`)
-	sent, ok[2] = number(e.data, `,"sentAt":"`)
-	if ok != [3]bool{true, true, true} {
-		return e, errNoEvent
+	if resumeFrom != "" {
+		args = append(args, strconv.Quote(resumeFrom))
+		args[len(args)-1] = "resumeFrom: " + args[len(args)-1]
 	}
-	e.sent = int64(sent)
-	return e, nil
+	list := ""
+	if len(args) > 0 {
+		list = "(" + strings.Join(args, ", ") + ")"
+	}
+	if s.Frames {
+		return fmt.Sprintf(framesDocument, list)
+	}
+	return fmt.Sprintf(rowsDocument, list)
 }
 
-// number returns the number that stands behind the last occurrence of what.
-func number(p []byte, what string) (n int, ok bool) {
-	i := bytes.LastIndex(p, []byte(what))
-	if i < 0 {
-		return 0, false
+// where is a filter that one key's row alone matches.
+func (s spec) where(key int) string {
+	switch s.Own {
+	case ownLike:
+		return fmt.Sprintf(`symbol: {_like: "%%%06d%%"}`, key)
+	case ownRegex:
+		return fmt.Sprintf(`symbol: {_regex: " 0*%d N"}`, key)
+	default:
+		return fmt.Sprintf("instrumentId: {_eq: %d}", key)
 	}
-	for _, c := range p[i+len(what):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		n, ok = 10*n+int(c-'0'), true
-	}
-	return n, ok
 }
