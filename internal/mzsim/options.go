@@ -71,6 +71,10 @@ type Options struct {
 	// MaxBacklog is the number of bytes that a subscription may fall behind
 	// before it is ended with 53200; zero: no bound.
 	MaxBacklog int64
+	// MaxBatch is the time that a batch of a subscription spans at most, so that
+	// one that begins in the past comes to the present in steps, one for each
+	// tick or write; zero: no bound.
+	MaxBatch time.Duration
 	// MaxConnections refuses further sessions; zero: no bound.
 	MaxConnections int
 	// Clusters by name with their number of replicas. Without any there are

@@ -232,5 +232,7 @@ func (s *Sim) server() *catalog.Server {
 }
 
 func (s *Sim) subscribing() subscribe.Options {
-	return subscribe.Options{Seed: s.opts.Seed, MaxResultSize: s.opts.MaxResultSize, MaxBacklog: s.opts.MaxBacklog}
+	return subscribe.Options{
+		Seed: s.opts.Seed, MaxResultSize: s.opts.MaxResultSize, MaxBacklog: s.opts.MaxBacklog, MaxBatch: s.opts.MaxBatch,
+	}
 }

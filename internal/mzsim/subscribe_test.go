@@ -472,3 +472,35 @@ func TestLimitsOfTheServer(t *testing.T) {
 	lines := w.until("Z")
 	same(t, lines[len(lines)-2:], "E ERROR 53200 SUBSCRIBE fell behind: *", "Z I")
 }
+
+// TestMaxBatch: a subscription from the past comes to the present in steps, none
+// of which spans more than it may.
+func TestMaxBatch(t *testing.T) {
+	sim := mzsim.New(mzsim.Options{Manual: true, MaxBatch: 100 * time.Millisecond})
+	t.Cleanup(sim.Close)
+	create(t, sim, "t", mzsim.ObjectOptions{Retain: time.Hour}, "a integer")
+	begin := write(t, sim, new(mzsim.Tx).Insert("t", 1))
+	sim.Advance(begin + 151)
+	last := write(t, sim, new(mzsim.Tx).Insert("t", 2))
+	sim.Advance(max(last, begin+151) + 100)
+	w := session(t, sim)
+	w.send(&pgproto3.Query{String: fmt.Sprintf("COPY (SUBSCRIBE t WITH (PROGRESS) AS OF %d) TO STDOUT", begin)})
+	var times []uint64
+	for upto := begin; upto <= last; sim.Tick() {
+		lines := w.until("d ")
+		text, _, _ := strings.Cut(strings.TrimPrefix(lines[len(lines)-1], "d "), "\t")
+		at, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times, upto = append(times, at), at
+	}
+	for i, at := range times[1:] {
+		if at > times[i]+100 {
+			t.Errorf("from %d to %d in one step", times[i], at)
+		}
+	}
+	if len(times) < 4 {
+		t.Errorf("times %d", times)
+	}
+}

@@ -114,12 +114,15 @@ func (s *sheet) changeLocked(tx *mzsim.Tx) {
 }
 
 // keepWriting writes until the test calls stop.
-func (s *sheet) keepWriting() (stop func()) {
-	ctx, cancel := context.WithCancel(s.t.Context())
+func (s *sheet) keepWriting() (stop func()) { return repeat(s.t, func() { s.write(1) }) }
+
+// repeat calls f until the test calls stop.
+func repeat(t *testing.T, f func()) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			s.write(1)
+			f()
 			rest(ctx, 3*time.Millisecond)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tycostream/tycostream/internal/mzsim/eval"
 	"github.com/tycostream/tycostream/internal/mzsim/pgerr"
@@ -28,6 +29,7 @@ type Options struct {
 	Seed          uint64
 	MaxResultSize int64
 	MaxBacklog    int64
+	MaxBatch      time.Duration
 }
 
 // Subscription is a running SUBSCRIBE.
@@ -135,6 +137,9 @@ func (sub *Subscription) Poll() ([]Event, error) {
 		return sub.all(out)
 	}
 	upper := min(f.Upper, sub.upTo)
+	if step := uint64(sub.opts.MaxBatch.Milliseconds()); step > 0 && upper > sub.frontier+step { //nolint:gosec // not negative
+		upper = sub.frontier + step
+	}
 	if upper <= sub.frontier || sub.asOf == store.MaxTime {
 		return out, nil
 	}
