@@ -51,6 +51,7 @@ type Cursor struct {
 	out      *messages         // being handed out
 	next     int               // the next of them
 	beat     uint64            // the view's beat that a waiting frame reader was told of
+	hello    uint64            // its value before the reader was told anything
 	set      *set              // snapping: what is told
 	part     int               // its next portion
 	resume   Position          // waiting: where the reader was
@@ -103,9 +104,11 @@ func (f *Feed) Subscribe(o Options, wake func()) *Cursor {
 	v := f.view(o.Where)
 	c := &Cursor{opts: o, view: v, plan: v.plan(o.Encoder, rows), wakeFn: wake, resume: o.Resume, opened: Now()}
 	c.pace.period = period(o.MaxRate)
-	c.beat = v.beats.Load() - 1
+	c.hello = v.beats.Load() - 1
+	c.beat = c.hello
 	c.armed.Store(news)
 	v.add(c)
+	f.readers.Add(1)
 	f.demand.add(1)
 	c.signal(false)
 	return c
@@ -117,6 +120,7 @@ func (c *Cursor) Close() {
 		return
 	}
 	c.view.remove(c)
+	c.view.f.readers.Add(-1)
 	c.view.f.futures.drop(c)
 	c.pace.stop()
 	c.view.f.demand.add(-1)
@@ -312,15 +316,20 @@ func (c *Cursor) early() bool {
 	return true
 }
 
-// await tells a waiting frame reader the state, if it has not heard of it. The
-// feed's lock is held.
+// await tells a waiting frame reader the state, if it has not heard of it. One
+// that waits for its view alone, or for its time, hears of it with the first
+// rows, or of the next beat. The feed's lock is held.
 func (c *Cursor) await() bool {
 	f := c.view.f
 	beat := c.view.beats.Load()
 	if !c.plan.frames || beat == c.beat {
 		return false
 	}
+	fresh := c.beat == c.hello
 	c.beat = beat
+	if f.ready && fresh {
+		return false
+	}
 	kind := Snapshot
 	if !c.resume.IsZero() {
 		kind = Resumed // it says nothing yet; RESET may follow

@@ -105,6 +105,7 @@ type Feed struct {
 	counts          [len(opNames)]atomic.Uint64 // row changes by Op; 0 unused
 	sent            [len(opNames)]atomic.Uint64 // those handed to readers
 	newest          atomic.Int64                // wall clock of the newest change, Unix microseconds
+	readers         atomic.Int64                // open cursors
 	conflated       atomic.Uint64
 	resumes, resets atomic.Uint64
 	evaluations     atomic.Uint64 // of predicates, for new views

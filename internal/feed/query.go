@@ -112,18 +112,22 @@ type Status struct {
 	UndoFrom    int64 // wall clock of the oldest time that can be resumed from, Unix microseconds; 0: none
 }
 
+// Count returns the number of rows now.
+func (f *Feed) Count() int {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.table.Rows()
+}
+
 // Status returns the feed's state now.
 func (f *Feed) Status() Status {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	s := Status{
 		State: f.state, Error: f.reason, Ready: f.ready,
-		Rows: f.table.Rows(), Views: len(f.views), Frontier: f.table.Head().Frontier,
+		Rows: f.table.Rows(), Subscribers: int(f.readers.Load()), Views: len(f.views), Frontier: f.table.Head().Frontier,
 		LastChange: f.newest.Load(),
 		Inserts:    f.counts[Insert].Load(), Updates: f.counts[Update].Load(), Deletes: f.counts[Delete].Load(),
-	}
-	for _, v := range f.views {
-		s.Subscribers += int(v.readers.Load())
 	}
 	f.count(&s)
 	return s

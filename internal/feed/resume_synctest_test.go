@@ -100,9 +100,15 @@ func TestResumeAhead(t *testing.T) {
 		c := f.Subscribe(feed.Options{Encoder: encoder{frames: true}, Resume: position(t, ahead, nil)}, func() { woken++ })
 		defer c.Close()
 		r := &reader{t: t, cursor: c}
-		if got := describe(r.take()); got != "RESUMED LIVE more" {
+		if got := describe(r.take()); got != "" {
 			t.Errorf("at first: %q", got)
 		}
+		f.SetState(feed.Stale, "away")
+		if got := describe(r.take()); got != "RESUMED STALE more" {
+			t.Errorf("a change of state: %q", got)
+		}
+		f.SetState(feed.Live, "")
+		r.take()
 		woken = 0
 		time.Sleep(3 * time.Second)
 		answer := make(chan feed.Frame)

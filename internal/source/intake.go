@@ -232,8 +232,8 @@ func (in *intake) Apply(batches []relation.Batch, f relation.Frontier) error {
 	in.st.Changes += uint64(changes)
 	in.advanceLocked(f)
 	if changes > 0 && in.def.MaxRows > 0 {
-		if s, ok := in.feed.(interface{ Status() feed.Status }); ok {
-			in.rows = s.Status().Rows
+		if s, ok := in.feed.(interface{ Count() int }); ok {
+			in.rows = s.Count()
 		}
 		if err := in.checkCount(in.rows); err != nil {
 			return in.refusedLocked(err)
