@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/codec":         {"internal/feed", "internal/relation"},
 	"graph":                  {"internal/codec", "internal/feed", "internal/filter", "internal/naming", "internal/relation"},
 	"graph/model":            nil,
+	"graph/order":            {"internal/relation"},
 	"graph/sdl":              {"internal/naming", "internal/relation"},
 	"internal/auth":          nil,
 	"internal/transport":     {"graph", "internal/auth", "internal/codec", "internal/feed", "internal/filter", "internal/histogram", "internal/relation"},
@@ -94,7 +95,7 @@ var libraries = map[string][]string{
 // nothing, log nothing and talk to nobody.
 var quiet = []string{
 	"internal/relation", "internal/copytext", "internal/filter", "internal/table", "internal/naming", "internal/backend/postgres/pgoutput",
-	"internal/transport/wsframe",
+	"internal/transport/wsframe", "graph/order", "graph/sdl", "internal/predindex",
 }
 
 // noisy is what quiet packages do without.
