@@ -156,3 +156,35 @@ func BenchmarkOrderedQuery(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFrameQuery answers 100,000 rows in each of the three shapes.
+func BenchmarkFrameQuery(b *testing.B) {
+	s := style(false, trades())
+	rows := make([]relation.Row, 100_000)
+	for i := range rows {
+		rows[i] = cells(strconv.Itoa(i), strconv.Itoa(i%100), "buy", strconv.Itoa(i*7919%100_003), strconv.Itoa(i*31%1000)+".25", "2026-01-02 03:04:05+00")
+	}
+	e, err := New(Model{Sources: []Source{{Name: "trades", Base: "trades", Schema: s, Feed: newFeed(b, s, rows...)}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, query := range map[string]string{
+		"rows":    `{ trades { id price quantity } }`,
+		"changes": `{ trades_changes { kind cursor changes { data { id price quantity } } } }`,
+		"columns": `{ trades_columns { kind cursor upserts { id price quantity } deletes { id } } }`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				op, errs := e.CreateOperationContext(b.Context(), &graphql.RawParams{Query: query})
+				if errs != nil {
+					b.Fatal(errs)
+				}
+				handler, ctx := e.DispatchOperation(b.Context(), op)
+				if r := handler(ctx); len(r.Errors) > 0 {
+					b.Fatal(r.Errors)
+				}
+			}
+		})
+	}
+}

@@ -1,6 +1,6 @@
-// Package graph is the GraphQL API: the core schema that gqlgen compiles, the
-// typed schema that is built at start from the sources, and the execution that
-// joins the two.
+// Package graph is the GraphQL API: the core schema that gqlgen compiles, and
+// the execution that answers the typed schema's operations from it. The typed
+// schema is built at start from the sources (graph/sdl).
 //
 //	document ─▶ parse, validate, limits        against the merged schema
 //	         ─▶ rewrite   livePnL(where: …)  becomes  updates(source: "live_pnl", where: …)

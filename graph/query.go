@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tycostream/tycostream/graph/model"
+	"github.com/tycostream/tycostream/graph/order"
 	"github.com/tycostream/tycostream/graph/sdl"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -56,7 +57,7 @@ func (r *Resolver) list(ctx context.Context, source string, a listArguments) (mo
 	if err != nil {
 		return nil, err
 	}
-	order, err := r.order(s, a.orderBy)
+	terms, err := r.order(s, a.orderBy)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +70,8 @@ func (r *Resolver) list(ctx context.Context, source string, a listArguments) (mo
 		return nil, err
 	}
 	rows := result.Rows
-	if len(order) == 0 && (a.limit != nil || a.offset != nil) {
-		order = keyOrder(s.Schema, nil) // pages need an order to be stable
+	if len(terms) == 0 && (a.limit != nil || a.offset != nil) {
+		terms = order.ByKey(s.Schema, nil) // pages need an order to be stable
 	}
 	size := pageSize(len(rows), a.limit, a.offset)
 	if err := r.spendRows(ctx, size); err != nil {
@@ -80,8 +81,8 @@ func (r *Resolver) list(ctx context.Context, source string, a listArguments) (mo
 	if a.offset != nil {
 		start = min(*a.offset, len(rows))
 	}
-	if len(order) > 0 && size > 0 {
-		rows = sorted(s.Schema, rows, keyOrder(s.Schema, order), start+size)
+	if len(terms) > 0 && size > 0 {
+		rows = order.First(s.Schema, rows, order.ByKey(s.Schema, terms), start+size)
 	}
 	return encodeRows(ctx, encoder, rows[start:start+size])
 }
@@ -126,21 +127,4 @@ func encodeRows(ctx context.Context, e *codec.RowEncoder, rows []relation.Row) (
 		out = e.Append(out, row)
 	}
 	return append(out, ']'), nil
-}
-
-// term is one term of an order.
-type term struct {
-	column     int
-	descending bool
-	nullsFirst bool
-}
-
-// directions are the values of the enum OrderBy.
-var directions = map[string]term{
-	"asc":              {},
-	"asc_nulls_first":  {nullsFirst: true},
-	"asc_nulls_last":   {},
-	"desc":             {descending: true, nullsFirst: true},
-	"desc_nulls_first": {descending: true, nullsFirst: true},
-	"desc_nulls_last":  {descending: true},
 }

@@ -1,70 +1,56 @@
-package graph
+// Package order sorts rows by columns, as the API's orderBy asks.
+//
+// Everything here is a pure function of its arguments, which it leaves as they
+// are: it is safe for any use.
+package order
 
 import (
 	"cmp"
 	"container/heap"
-	"fmt"
 	"slices"
 
-	"github.com/tycostream/tycostream/graph/model"
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
-// order compiles an orderBy argument.
-func (r *Resolver) order(s *live, by *model.Exact) ([]term, error) {
-	if by == nil || by.Value == nil {
-		return nil, nil
-	}
-	name := r.args.OrderBy
-	list, _ := asList(by.Value).([]any)
-	var terms []term
-	for i, e := range list {
-		object, ok := e.(map[string]any)
-		if !ok {
-			return nil, badInput(fmt.Sprintf("%s.%d", name, i), "needs an object such as {column: asc}")
-		}
-		if len(object) > 1 {
-			return nil, badInput(fmt.Sprintf("%s.%d", name, i),
-				"holds several columns, whose order JSON does not keep: give each its own object in the list")
-		}
-		for field, direction := range object {
-			t, err := orderTerm(s.Schema, field, direction)
-			if err != nil {
-				return nil, badInput(fmt.Sprintf("%s.%d.%s", name, i, field), err.Error())
-			}
-			terms = append(terms, t)
-		}
-	}
-	return terms, nil
+// Term is one term of an order.
+type Term struct {
+	Column     int
+	Descending bool
+	NullsFirst bool
 }
 
-func orderTerm(schema *relation.Schema, field string, direction any) (term, error) {
-	text, _ := direction.(string)
-	t, ok := directions[text]
-	if !ok {
-		return t, fmt.Errorf("%v is no direction: use asc or desc, with _nulls_first or _nulls_last", direction)
+// Direction returns the term, still without its column, that a value of the
+// enum OrderBy stands for.
+func Direction(name string) (Term, bool) {
+	switch name {
+	case "asc", "asc_nulls_last":
+		return Term{}, true
+	case "asc_nulls_first":
+		return Term{NullsFirst: true}, true
+	case "desc", "desc_nulls_first":
+		return Term{Descending: true, NullsFirst: true}, true
+	case "desc_nulls_last":
+		return Term{Descending: true}, true
 	}
-	if t.column = schema.Field(field); t.column < 0 {
-		return t, fmt.Errorf("there is no column %s", field)
-	}
-	return t, nil
+	return Term{}, false
 }
 
-// keyOrder completes an order by the key columns, so that it has no ties.
-func keyOrder(schema *relation.Schema, order []term) []term {
+// ByKey completes an order by the key columns, so that it has no ties.
+func ByKey(schema *relation.Schema, order []Term) []Term {
 	out := slices.Clone(order)
 	for _, k := range schema.Key {
-		if !slices.ContainsFunc(order, func(t term) bool { return t.column == k }) {
-			out = append(out, term{column: k})
+		if !slices.ContainsFunc(order, func(t Term) bool { return t.Column == k }) {
+			out = append(out, Term{Column: k})
 		}
 	}
 	return out
 }
 
-// sorted returns the first n rows in the given order, which has no ties. Each
+// First returns the first n rows in the given order, which has no ties. Each
 // cell is parsed once: the comparisons of a sort would parse it about 20 times
 // in a million rows. When n is a small part of the rows, only n are kept.
-func sorted(schema *relation.Schema, rows []relation.Row, order []term, n int) []relation.Row {
+func First(schema *relation.Schema, rows []relation.Row, order []Term, n int) []relation.Row {
+	n = min(n, len(rows))
 	k := keys{schema: schema, order: order}
 	if n < len(rows)/4 {
 		return k.smallest(rows, n)
@@ -89,7 +75,7 @@ func plain(in []sortRow) []relation.Row {
 // keys makes and compares sort keys.
 type keys struct {
 	schema *relation.Schema
-	order  []term
+	order  []Term
 }
 
 // sortRow is a row with its parsed sort key.
@@ -100,7 +86,7 @@ type sortRow struct {
 
 func (k *keys) row(row relation.Row, cells []sortCell) sortRow {
 	for i, t := range k.order {
-		cells[i] = newSortCell(&k.schema.Columns[t.column], row, t.column)
+		cells[i] = newSortCell(&k.schema.Columns[t.Column], row, t.Column)
 	}
 	return sortRow{row, cells}
 }
@@ -173,9 +159,9 @@ func newSortCell(c *relation.Column, row relation.Row, i int) sortCell {
 	return sortCell{value: v}
 }
 
-func (t term) compare(a, b *sortCell) int {
+func (t Term) compare(a, b *sortCell) int {
 	if (a.rank == 2) != (b.rank == 2) {
-		if (a.rank == 2) == t.nullsFirst {
+		if (a.rank == 2) == t.NullsFirst {
 			return -1
 		}
 		return 1
@@ -189,7 +175,7 @@ func (t term) compare(a, b *sortCell) int {
 			c = cmp.Compare(a.text, b.text)
 		}
 	}
-	if t.descending {
+	if t.Descending {
 		return -c
 	}
 	return c
