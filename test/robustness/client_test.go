@@ -18,6 +18,9 @@ const (
 	same    = "same"   // with the variables of last time, as graphql-ws' silent retry
 )
 
+// answered ends the session of a client that asks again and again.
+const answered = "answered"
+
 // action is something that a client does by plan.
 type action struct {
 	At      time.Duration `json:"at"` // from the begin of the act
@@ -147,7 +150,7 @@ func (c *client) read(ctx context.Context, link *link) error {
 		}
 		c.take(m)
 		if c.p.Transport == overPost {
-			return errors.New("answered")
+			return errors.New(answered)
 		}
 	}
 }

@@ -129,7 +129,9 @@ func (p *profile) frames() bool {
 }
 
 // fields says that every change names its fields.
-func (p *profile) fields() bool { return p.Kind == kindRows || p.Kind == kindChanges || p.Kind == kindPoll }
+func (p *profile) fields() bool {
+	return p.Kind == kindRows || p.Kind == kindChanges || p.Kind == kindPoll
+}
 
 func (p *profile) String() string {
 	out := fmt.Sprintf("%s: %s over %s, where %s, columns %v", p.Name, p.Kind, p.Transport, p.Filter, p.Select.names())

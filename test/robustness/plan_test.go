@@ -106,7 +106,7 @@ func randomProfile(r *rand.Rand, i int, p *plan) *profile {
 	case c.Kind == kindQuery || c.Kind == kindPoll:
 		c.Transport = overPost
 	case !c.Eager && r.IntN(2) == 0:
-		c.MaxRate = pick(r, 1, 2, 5, 20.5)
+		c.MaxRate = pick(r, 2.5, 5, 10, 20.5)
 	}
 	c.Resumes = c.frames() && r.IntN(4) > 0
 	if c.Transport != overPost && c.frames() && r.IntN(2) == 0 {

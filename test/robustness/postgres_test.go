@@ -182,14 +182,15 @@ func (p *postgres) writeLocked(ctx context.Context) error {
 		}
 		open = append(open, t)
 	}
+	conns := p.conns
 	for lane, t := range open {
 		before, after, err := p.end(ctx, p.conns[lane])
 		if err != nil {
 			return err
 		}
 		p.commit(t, before, after)
-		if p.conns[len(open)-1].IsClosed() {
-			return nil
+		if p.conns != conns {
+			return nil // this one was saved from a crash, and the others are lost
 		}
 	}
 	return nil

@@ -94,7 +94,7 @@ func (r *replay) take(s *step) {
 		r.begin(s)
 	case stepEnd:
 		r.open = false
-		if r.p.Kind == kindQuery {
+		if r.p.Kind == kindQuery && s.Note != answered {
 			r.base = -1 // the gateway may be another one
 		}
 	case stepError:
@@ -160,8 +160,7 @@ func (r *replay) border(time uint64) {
 	if len(r.news) == 0 {
 		return
 	}
-	found := r.find(time)
-	if found >= 0 {
+	if found := r.find(time); found != nil {
 		r.arrive(found)
 		return
 	}
@@ -193,7 +192,7 @@ func (r *replay) frame(m *message) {
 		r.complain("a complete set without a cursor")
 	}
 	found := r.find(m.Time)
-	if found < 0 {
+	if found == nil {
 		r.complain("torn: at last: true the rows are not those of time %d:\n%s", m.Time, r.difference(r.m.at(m.Time)))
 		r.forget()
 		return
@@ -257,24 +256,17 @@ func (r *replay) events(m *message, idempotent bool) {
 	}
 }
 
-// find returns which state of a time the rows are, -1 for none.
-func (r *replay) find(time uint64) int {
-	var fit []int
+// find returns which states of a time the rows can be.
+func (r *replay) find(time uint64) (fit []int) {
 	for _, i := range r.m.at(time) {
 		if r.equal(i) {
 			fit = append(fit, i)
 		}
 	}
-	if len(fit) == 0 {
-		return -1
+	if len(fit) > 0 {
+		r.m.settle(time, fit)
 	}
-	r.m.settle(time, fit)
-	for _, i := range fit {
-		if i >= r.base {
-			return i
-		}
-	}
-	return fit[0]
+	return fit
 }
 
 // equal says that the rows are those of a state.
@@ -297,60 +289,78 @@ func (r *replay) equal(i int) bool {
 	return true
 }
 
-// arrive notes that the rows are those of a state, and checks the events that
-// led there from the last one. If they are one visible step apart, the
-// events are known exactly, whether or not the client keeps up.
-func (r *replay) arrive(to int) {
-	from, news := r.base, r.news
-	r.base, r.news = to, nil
+// arrive notes that the rows are those of a state: of that one among some to
+// which the events lead best.
+func (r *replay) arrive(states []int) {
+	var least []string
+	for n, to := range states {
+		wrong := r.way(to)
+		if n == 0 || len(wrong) < len(least) {
+			least, states[0] = wrong, to
+		}
+	}
+	for _, text := range least {
+		r.complain("%s", text)
+	}
+	r.base, r.news = states[0], nil
+}
+
+// way says what is wrong with the events on the way to a state. If it is one
+// visible step from the last one, the events are known exactly, whether or not
+// the client keeps up.
+func (r *replay) way(to int) (wrong []string) {
+	from := r.base
 	if from < 0 {
-		return
+		return nil
 	}
 	if to < from {
-		r.complain("state %d again after %d", to, from)
-		return
+		return []string{fmt.Sprintf("state %d again after %d", to, from)}
 	}
 	if missed := r.v.skipped(from, to); missed > 0 {
 		if r.p.Eager && r.m.calm(from+1, to) {
-			r.complain("lost: the client keeps up and was not shown state %d of time %d", missed, r.m.states[missed].after)
+			wrong = append(wrong, fmt.Sprintf("lost: the client keeps up and was not shown state %d of time %d", missed, r.m.states[missed].after))
 		}
-		return
+		return wrong
 	}
 	want := r.v.between(from, to)
-	for _, e := range news {
+	for _, e := range r.news {
 		w, ok := want[e.Key]
 		delete(want, e.Key)
 		if !ok {
-			r.complain("nothing happened that the client sees, or it is said twice: %s %s %s fields %v", e.Op, e.Key, show(e.Row), e.Fields)
+			wrong = append(wrong, fmt.Sprintf("nothing happened that the client sees, or it is said twice: %s %s %s fields %v",
+				e.Op, e.Key, show(e.Row), e.Fields))
 			continue
 		}
-		r.exact(e, w)
+		if text := r.exact(e, w); text != "" {
+			wrong = append(wrong, text)
+		}
 	}
 	for key, w := range want {
-		r.complain("lost: %s of %s", w.op, key)
+		wrong = append(wrong, fmt.Sprintf("lost: %s of %s", w.op, key))
 	}
+	return wrong
 }
 
 // exact compares an event with what happened.
-func (r *replay) exact(e *event, w transition) {
+func (r *replay) exact(e *event, w transition) (wrong string) {
 	if e.Op != w.op && (e.Op != "UPSERT" || w.op == "DELETE") {
-		r.complain("%s of %s, which was an %s", e.Op, e.Key, w.op)
-		return
+		return fmt.Sprintf("%s of %s, which was an %s", e.Op, e.Key, w.op)
 	}
-	if w.op == "UPDATE" && e.Fields != nil {
+	if w.op == "UPDATE" && r.p.fields() {
 		if fields := changed(w.old, w.row); !slices.Equal(fields, e.Fields) {
-			r.complain("UPDATE of %s names fields %v instead of %v", e.Key, e.Fields, fields)
+			return fmt.Sprintf("UPDATE of %s names fields %v instead of %v", e.Key, e.Fields, fields)
 		}
 	}
 	if e.Row != nil && !slices.Equal(e.Row, r.p.Select.of(w.row)) {
-		r.complain("%s of %s carries %s instead of %s", e.Op, e.Key, show(e.Row), show(r.p.Select.of(w.row)))
+		return fmt.Sprintf("%s of %s carries %s instead of %s", e.Op, e.Key, show(e.Row), show(r.p.Select.of(w.row)))
 	}
+	return ""
 }
 
 // answer takes the answer of a query: it is one whole state, none older than
 // the one before.
 func (r *replay) answer(s *step) {
-	r.rows = held{}
+	r.rows, r.fresh = held{}, false
 	for i := range s.Message.Events {
 		e := &s.Message.Events[i]
 		if r.rows[e.Key] != nil {
@@ -374,6 +384,9 @@ func (r *replay) quiet(s *step) {
 		r.complain("not subscribed, though nothing was broken")
 		return
 	}
+	if r.fresh && r.p.Transport == overPost {
+		return // has just asked again
+	}
 	if r.within != "" {
 		r.complain("the set of kind %s has no end", r.within)
 	}
@@ -386,7 +399,7 @@ func (r *replay) quiet(s *step) {
 		if r.told {
 			r.border(r.time)
 		}
-		r.arrive(s.State)
+		r.arrive([]int{s.State})
 	}
 	if r.p.Filter == "{}" && slices.Contains(r.p.Select, balance) {
 		r.sum(s.State)

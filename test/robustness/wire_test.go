@@ -178,6 +178,10 @@ func openHTTP(ctx context.Context, transport string, q *request) (*link, error) 
 		cancel()
 		return nil, err
 	}
+	if res.StatusCode == http.StatusServiceUnavailable { // it says so while it ends
+		cancel()
+		return nil, errors.Join(errors.New(res.Status), res.Body.Close())
+	}
 	in := bufio.NewReader(res.Body)
 	next := map[string]func(*bufio.Reader) ([]byte, error){
 		overSSE: readEvent, overMultipart: readPart, overHTTP: readLine, overPost: readAll,
