@@ -3,6 +3,8 @@ package sdl
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -25,6 +27,20 @@ type Source struct {
 	// Schema is nil while the columns are not known: the source then brings
 	// nothing into the schema, but keeps its names.
 	Schema *relation.Schema
+}
+
+// label returns the source's name as descriptions hold it: in string literals,
+// and in the block strings that Text prints, where nothing can be escaped.
+func (s *Source) label() string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case unicode.IsControl(r):
+			return ' '
+		}
+		return r
+	}, s.Name)
 }
 
 // Schema is the schema that clients see, and where its root fields lead.

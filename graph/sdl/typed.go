@@ -74,7 +74,7 @@ func (t *typed) field(r Route, about, result string, args []argument) {
 		b = &t.subscription
 	}
 	r.Args = make(map[string]string, len(args))
-	b.add("  %q\n  %s(", about, r.Field)
+	b.add("  \"%s\"\n  %s(", about, r.Field)
 	for i, a := range args {
 		if i > 0 {
 			b.add(", ")
@@ -90,7 +90,7 @@ func (t *typed) field(r Route, about, result string, args []argument) {
 func (t *typed) rowFields(s *Source, n *naming.Names) {
 	where := argument{"where", n.Expression, "where"}
 	t.field(Route{Root: ast.Query, Field: n.Rows, Core: CoreRows, Source: s.Name},
-		fmt.Sprintf("The rows of %s, all at one upstream time.", s.Name), "["+n.Row+"!]!", []argument{
+		fmt.Sprintf("The rows of %s, all at one upstream time.", s.label()), "["+n.Row+"!]!", []argument{
 			where,
 			{t.args.OrderBy, "[" + n.OrderByType + "!]", "orderBy"},
 			{"limit", "Int", "limit"},
@@ -102,9 +102,9 @@ func (t *typed) rowFields(s *Source, n *naming.Names) {
 		key = append(key, argument{name: c.Field, typ: t.columnType(c) + "!"})
 	}
 	t.field(Route{Root: ast.Query, Field: n.ByPk, Core: CoreRow, Source: s.Name, Key: true},
-		fmt.Sprintf("The row of %s with this key.", s.Name), n.Row, key)
+		fmt.Sprintf("The row of %s with this key.", s.label()), n.Row, key)
 	t.field(Route{Root: ast.Subscription, Field: n.Rows, Core: CoreUpdates, Source: s.Name},
-		fmt.Sprintf("The rows of %s, then every change of them: one row per message.", s.Name), n.Update+"!", []argument{
+		fmt.Sprintf("The rows of %s, then every change of them: one row per message.", s.label()), n.Update+"!", []argument{
 			where,
 			{"snapshot", "Boolean = true", "snapshot"},
 			{t.args.MaxRate, "Float", "maxRate"},
@@ -126,16 +126,16 @@ func (t *typed) frameFields(s *Source, n *naming.Names) {
 	numbers := argument{"numbers", "NumberFormat = EXACT", "numbers"}
 
 	changes := Route{Root: ast.Query, Field: n.Changes, Core: CoreChanges, Source: s.Name}
-	t.field(changes, fmt.Sprintf("The rows of %s, or what changed since a cursor, in one complete frame.", s.Name),
+	t.field(changes, fmt.Sprintf("The rows of %s, or what changed since a cursor, in one complete frame.", s.label()),
 		n.ChangesFrame+"!", []argument{where, resume})
 	changes.Root = ast.Subscription
-	t.field(changes, fmt.Sprintf("The rows of %s, then every change of them: one upstream time per message.", s.Name),
+	t.field(changes, fmt.Sprintf("The rows of %s, then every change of them: one upstream time per message.", s.label()),
 		n.ChangesFrame+"!", pace)
 
 	columns := Route{Root: ast.Query, Field: n.Columns, Core: CoreColumns, Source: s.Name}
-	t.field(columns, fmt.Sprintf("The rows of %s, or what changed since a cursor, in one complete frame: a list per column.", s.Name),
+	t.field(columns, fmt.Sprintf("The rows of %s, or what changed since a cursor, in one complete frame: a list per column.", s.label()),
 		n.ColumnsFrame+"!", []argument{where, resume, numbers})
 	columns.Root = ast.Subscription
-	t.field(columns, fmt.Sprintf("The rows of %s, then every change of them: one upstream time per message, a list per column.", s.Name),
+	t.field(columns, fmt.Sprintf("The rows of %s, then every change of them: one upstream time per message, a list per column.", s.label()),
 		n.ColumnsFrame+"!", append(pace, numbers))
 }

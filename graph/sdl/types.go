@@ -8,20 +8,20 @@ import (
 // rowTypes writes the types of a row and of a change of one.
 func (t *typed) rowTypes(s *Source, n *naming.Names) {
 	t.add("\"A row of %s.\"\ntype %s {\n  \"The key's text; the key of several columns as a JSON array.\"\n  _key: ID!\n",
-		s.Name, n.Row)
+		s.label(), n.Row)
 	for i := range s.Schema.Columns {
 		t.add("  %s: %s\n", s.Schema.Columns[i].Field, t.cellType(s.Schema, i))
 	}
 	t.add("}\n")
-	t.add(updateSDL, s.Name, n.Update, n.Row)
+	t.add(updateSDL, s.label(), n.Update, n.Row)
 }
 
 // frameTypes writes the types of frames, and of the sets of columns in them.
 func (t *typed) frameTypes(s *Source, n *naming.Names) {
-	t.add(changesSDL, s.Name, n.ChangesFrame, n.Update, frameSDL)
-	t.add(columnsSDL, s.Name, n.ColumnsFrame, frameSDL, n.ColumnSet, n.KeySet)
+	t.add(changesSDL, s.label(), n.ChangesFrame, n.Update, frameSDL)
+	t.add(columnsSDL, s.label(), n.ColumnsFrame, frameSDL, n.ColumnSet, n.KeySet)
 	set := func(about, name string, in func(column int) bool) {
-		t.add("\"%s of %s: a list per column, all of one length.\"\ntype %s {\n  _key: [ID!]!\n", about, s.Name, name)
+		t.add("\"%s of %s: a list per column, all of one length.\"\ntype %s {\n  _key: [ID!]!\n", about, s.label(), name)
 		for i := range s.Schema.Columns {
 			if in(i) {
 				t.add("  %s: [%s]!\n", s.Schema.Columns[i].Field, t.cellType(s.Schema, i))
@@ -35,7 +35,7 @@ func (t *typed) frameTypes(s *Source, n *naming.Names) {
 
 // inputTypes writes the filter and the order of a source.
 func (t *typed) inputTypes(s *Source, n *naming.Names) {
-	t.add("\"A condition on rows of %s: all its parts must hold.\"\ninput %s {\n", s.Name, n.Expression)
+	t.add("\"A condition on rows of %s: all its parts must hold.\"\ninput %s {\n", s.label(), n.Expression)
 	for i := range s.Schema.Columns {
 		c := &s.Schema.Columns[i]
 		typ := t.columnType(c)
@@ -46,7 +46,7 @@ func (t *typed) inputTypes(s *Source, n *naming.Names) {
 		t.add("  %s: %s\n", c.Field, naming.Comparison(typ))
 	}
 	t.add("  _and: [%[1]s!]\n  _or: [%[1]s!]\n  _not: %[1]s\n}\n", n.Expression)
-	t.add("\"An order of rows of %s.\"\ninput %s {\n", s.Name, n.OrderByType)
+	t.add("\"An order of rows of %s.\"\ninput %s {\n", s.label(), n.OrderByType)
 	for _, c := range s.Schema.Columns {
 		t.add("  %s: OrderBy\n", c.Field)
 	}
