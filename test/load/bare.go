@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -15,9 +16,11 @@ const bareHeader = 16
 // bare is the least a server can do: one goroutine that writes to each
 // connection in turn, or each event to the next one.
 type bare struct {
-	ln    net.Listener
-	conns []net.Conn
-	last  int
+	ln       net.Listener
+	accepted chan net.Conn // closed behind the last
+	wg       sync.WaitGroup
+	conns    []net.Conn
+	last     int
 }
 
 func (b *bare) answer(ctx context.Context, c call) (reply, error) {
@@ -27,31 +30,46 @@ func (b *bare) answer(ctx context.Context, c call) (reply, error) {
 		if err != nil {
 			return reply{}, err
 		}
-		b.ln = ln
+		b.ln, b.accepted = ln, make(chan net.Conn, c.Spec.Clients)
+		b.wg.Go(func() { b.accept(c.Spec.Clients) })
 		return reply{At: address{Addr: ln.Addr().String()}}, needFiles(uint64(c.Spec.Clients) + 50) //nolint:gosec // small
 	case "run":
-		if err := b.accept(c.Spec.Clients); err != nil {
+		if err := b.gather(c.Spec.Clients); err != nil {
 			return reply{}, err
 		}
 		r, err := b.run(ctx, c.Spec)
 		return reply{Server: r}, err
 	case "warm":
-		if err := b.accept(c.Spec.Clients); err != nil {
+		if err := b.gather(c.Spec.Clients); err != nil {
 			return reply{}, err
 		}
 		s := c.Spec
-		s.Duration = warmUp
+		s.Duration = min(warmUp, s.Duration)
 		r, err := b.run(ctx, s)
 		return reply{Server: r}, err
 	}
 	return reply{}, fmt.Errorf("a bare server cannot %q", c.Do)
 }
 
-func (b *bare) accept(n int) error {
-	for len(b.conns) < n {
+// accept takes n connections as they come: the system queues some thousands at
+// most.
+func (b *bare) accept(n int) {
+	defer close(b.accepted)
+	for range n {
 		nc, err := b.ln.Accept()
 		if err != nil {
-			return fmt.Errorf("accept: %w", err)
+			return // closed
+		}
+		b.accepted <- nc
+	}
+}
+
+// gather waits until there are n connections.
+func (b *bare) gather(n int) error {
+	for len(b.conns) < n {
+		nc, ok := <-b.accepted
+		if !ok {
+			return fmt.Errorf("%d of %d clients came", len(b.conns), n)
 		}
 		b.conns = append(b.conns, nc)
 	}
@@ -69,8 +87,8 @@ func (b *bare) run(ctx context.Context, s spec) (serverReport, error) {
 		for k := range s.Merge {
 			b.last++
 			event := buf[k*s.Bytes:]
-			binary.LittleEndian.PutUint64(event, uint64(b.last))             //nolint:gosec // not negative
-			binary.LittleEndian.PutUint64(event[8:], uint64(due.UnixNano())) //nolint:gosec // after 1970
+			binary.LittleEndian.PutUint64(event, uint64(b.last)) //nolint:gosec // not negative
+			binary.LittleEndian.PutUint64(event[8:], uint64(due.UnixNano()))
 		}
 		to := b.conns
 		if s.One {
@@ -93,10 +111,15 @@ func (b *bare) run(ctx context.Context, s spec) (serverReport, error) {
 }
 
 func (b *bare) close() {
-	for _, c := range b.conns {
+	if b.ln == nil {
+		return
+	}
+	_ = b.ln.Close()
+	b.wg.Wait()
+	for c := range b.accepted {
 		_ = c.Close()
 	}
-	if b.ln != nil {
-		_ = b.ln.Close()
+	for _, c := range b.conns {
+		_ = c.Close()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -187,7 +188,7 @@ func (c *crowd) upToDate(ctx context.Context, q call) error {
 			return all || some && c.spec.One
 		})
 	}
-	behind := append(c.members[:0:0], c.members...)
+	behind := slices.Clone(c.members)
 	why := ""
 	err := c.poll(ctx, "every client to hold the true rows", func() bool {
 		still := behind[:0]

@@ -36,7 +36,7 @@ func (g *gateway) answer(ctx context.Context, c call) (reply, error) {
 		return reply{Server: serverReport{Memory: memoryNow()}}, nil
 	case "warm":
 		s := c.Spec
-		s.Duration, s.Profile, s.Sample = warmUp, "", 0
+		s.Duration, s.Profile, s.Sample = min(warmUp, s.Duration), "", 0
 		r, err := g.run(ctx, s)
 		return reply{Server: r}, err
 	case "run":

@@ -66,6 +66,7 @@ func (g *gateway) run(ctx context.Context, s spec) (serverReport, error) {
 	messages, writes := g.counts()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	evals := g.feed.Status().Evaluations
 	start, began := cpuNow(), time.Now()
 	if err := g.events(ctx, s, &out); err != nil && !errors.Is(err, errHalt) {
 		return out, fmt.Errorf("apply: %w", err)
@@ -81,7 +82,7 @@ func (g *gateway) run(ctx context.Context, s spec) (serverReport, error) {
 	}
 	out.CPU = cpuNow().minus(start)
 	runtime.ReadMemStats(&after)
-	out.GCs = after.NumGC - before.NumGC
+	out.GCs, out.Evals = after.NumGC-before.NumGC, g.feed.Status().Evaluations-evals
 	m, w := g.counts()
 	out.Messages, out.Writes, out.Last, out.Truth = m-messages, w-writes, g.world.seq, g.world.truth()
 	return out, nil

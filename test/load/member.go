@@ -58,16 +58,19 @@ func newMember(s spec, id int) *member {
 func (m *member) subscribe() error {
 	m.subs, m.ready, m.inserts, m.whole = time.Now(), false, 0, true
 	_ = m.SetWriteDeadline(time.Now().Add(patience))
-	if m.wide {
-		return m.wire.subscribe(0, m.spec.query(0, string(m.cursor)))
-	}
-	for i := range m.rows {
-		key := m.first + i + 1
-		if err := m.wire.subscribe(key, m.spec.query(key, string(m.cursor))); err != nil {
-			return err
+	keys := []int{0}
+	if !m.wide {
+		keys = keys[:0]
+		for i := range m.rows {
+			keys = append(keys, m.first+i+1)
 		}
 	}
-	return nil
+	for _, key := range keys {
+		if err := m.wire.subscribe(key, m.spec.query(key, string(m.cursor))); err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+	}
+	return m.SetWriteDeadline(time.Time{})
 }
 
 // differs returns the first key, minus one, of which the member does not hold
@@ -83,7 +86,7 @@ func (m *member) differs(truth []uint64) (key int, differs bool) {
 
 // take uses up what was read, of a slow client one message, and reports
 // whether there was any. The crowd is locked.
-func (c *crowd) take(m *member, now time.Time) (any bool, err error) {
+func (c *crowd) take(m *member, now time.Time) (some bool, err error) {
 	if c.bare {
 		return c.takeBare(m, now), nil
 	}
@@ -91,33 +94,33 @@ func (c *crowd) take(m *member, now time.Time) (any bool, err error) {
 		start := m.start
 		op, p, ok := m.frame()
 		if !ok {
-			return any, nil
+			return some, nil
 		}
 		switch op {
 		case wsframe.Ping:
 			if err := m.say(wsframe.Pong, p); err != nil {
-				return any, fmt.Errorf("answer a ping: %w", err)
+				return some, fmt.Errorf("answer a ping: %w", err)
 			}
 			continue
 		case wsframe.Text:
 		default:
-			return any, fmt.Errorf("unexpected frame: opcode %d, %.80q", op, p)
+			return some, fmt.Errorf("unexpected frame: opcode %d, %.80q", op, p)
 		}
-		any = true
+		some = true
 		if err := c.takeMessage(m, p, m.start-start, now); err != nil {
-			return any, fmt.Errorf("%w: %.400q", err, p)
+			return some, fmt.Errorf("%w: %.400q", err, p)
 		}
 		if m.slow && !c.loose {
-			return any, nil
+			return some, nil
 		}
 	}
 }
 
 // takeBare uses up the whole events.
-func (c *crowd) takeBare(m *member, now time.Time) (any bool) {
+func (c *crowd) takeBare(m *member, now time.Time) (some bool) {
 	size := c.spec.Bytes
 	for ; m.end-m.start >= size; m.start += size {
-		any = true
+		some = true
 		p := m.buf[m.start:]
 		seq := int(binary.LittleEndian.Uint64(p))                  //nolint:gosec // our own server's
 		sent := int64(binary.LittleEndian.Uint64(p[8:bareHeader])) //nolint:gosec // see above
@@ -126,7 +129,7 @@ func (c *crowd) takeBare(m *member, now time.Time) (any bool) {
 		c.count(m, seq, sent, now)
 		m.last = max(m.last, seq)
 	}
-	return any
+	return some
 }
 
 // takeMessage takes one message of a subscription.

@@ -45,8 +45,8 @@ const (
 
 // The times that things may take.
 const (
-	warmUp   = 500 * time.Millisecond // the part of a round before the measured one
-	patience = 60 * time.Second       // for a handshake, a snapshot, or everything to arrive
+	warmUp   = 500 * time.Millisecond // the part of a round before the measured one, if that is not shorter
+	patience = 2 * time.Minute        // for a handshake, a snapshot, or everything to arrive
 )
 
 func (s spec) passes(d time.Duration) int { return max(1, int(s.Rate*d.Seconds())) }
@@ -89,6 +89,7 @@ type serverReport struct {
 	Last     int    // number of the last event ever
 	Memory   memory
 	GCs      uint32
+	Evals    uint64   // of filters
 	Samples  []memory // of the whole process as it is, at equal intervals
 	Truth    []uint64 // every row's digest at the end
 }

@@ -79,7 +79,7 @@ func TestParseHead(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", text[:60], strings.Replace(text, "RESUMED", "OTHER", 1), strings.Replace(text, "last", "x", 1), strings.Replace(text, "timestamp", "x", 1),
-		strings.Replace(text, "cursor", "x", 1), text[:strings.Index(text, "bc\"")], `{"id":"0","type":"error","payload":[{"message":"no"}]}`,
+		strings.Replace(text, "cursor", "x", 1), strings.SplitAfter(text, "bc")[0], `{"id":"0","type":"error","payload":[{"message":"no"}]}`,
 	} {
 		if _, _, err := parseHead([]byte(bad)); err == nil {
 			t.Errorf("%q is taken for a frame", bad)

@@ -142,9 +142,9 @@ func (p *plan) report(title string, cols ...column) {
 	if len(cols) == 0 {
 		return
 	}
-	header := ""
-	for _, c := range cols {
-		header += "\t" + c.name
+	names := make([]string, len(cols))
+	for i, c := range cols {
+		names[i] = "\t" + c.name
 	}
 	var rows [][]any
 	for _, m := range measures() {
@@ -165,9 +165,9 @@ func (p *plan) report(title string, cols ...column) {
 	last := []any{"others, %"}
 	converged := []any{"clients hold the true rows"}
 	for _, c := range cols {
-		last, converged = append(last, weatherOf(append(c.rs[:len(c.rs):len(c.rs)], c.bares...))), append(converged, "all")
+		last, converged = append(last, weatherOf(append(slices.Clip(c.rs), c.bares...))), append(converged, "all")
 	}
-	p.table(title, header, append(rows, converged, last))
+	p.table(title, strings.Join(names, ""), append(rows, converged, last))
 }
 
 // barely are the lines about the bare writer.

@@ -64,7 +64,11 @@ func (p *plan) ownFilters(ctx context.Context) error {
 		if own.kind == ownEqual {
 			most := over(c.rs, func(r result) float64 { return milliseconds(r.clients.Latency.P99) })
 			p.judge(most.median < 50, fmt.Sprintf("%d clients with an _eq filter each, 2,000 updates/s", s.Clients), "all converge, p99 < 50 ms", "%.1f ms", most.median)
+			continue
 		}
+		speed := over(c.rs, func(r result) float64 { return float64(r.server.Evals) / r.server.CPU.total().Seconds() / 1e6 })
+		cols[len(cols)-1].add("filters asked per server CPU-second, M", "%v", speed)
+		p.judge(speed.median >= 10, "filters outside the index: "+own.name, ">= 10 M evaluations per CPU-second", "%.1f M", speed.median)
 	}
 	return nil
 }
