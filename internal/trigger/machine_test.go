@@ -1,0 +1,284 @@
+package trigger
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// watch runs one row through the machine, a letter of script for each unit of
+// time: H fire is true, - hold, o over (or gone), x nobody looks. Restarts go
+// through the encoded status. The result has F and C where those were told.
+func watch(t *testing.T, r Rule, begin bool, script string) string {
+	t.Helper()
+	var out strings.Builder
+	var stored []byte
+	known, down := Seen(255), false
+	for i, letter := range script {
+		now := int64(i + 1)
+		if letter == 'x' {
+			down = true
+			out.WriteByte('.')
+			continue
+		}
+		s, err := DecodeStatus(stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := Seen(strings.IndexRune("-Ho", letter)) //nolint:gosec // a position below 3
+		outcome := Nothing
+		switch due, timed := r.Due(s); {
+		case begin && i == 0:
+			s, outcome = r.Begin(s, now, seen)
+		case seen != known || down:
+			s, outcome = r.Step(s, now, seen)
+		case timed && due <= now:
+			s, outcome = r.Tick(s, now)
+		}
+		if _, again := r.Step(s, now, seen); again != Nothing {
+			t.Fatalf("the same row at the same time again leads to %v after %+v", again, s)
+		}
+		known, down = seen, false
+		if outcome != Nothing {
+			stored = s.Encode()
+		}
+		out.WriteByte("..FC"[outcome])
+	}
+	return out.String()
+}
+
+func TestMachine(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		rule         Rule
+		begin        bool
+		script, want string
+	}{
+		{name: "fires once and clears once", script: "oHHHooo", want: ".F..C.."},
+		{name: "holds between fire and clear", script: "oH-H--o-H", want: ".F....C.F"},
+		{name: "a row that is new fires", script: "H", want: "F"},
+		{name: "matches when the trigger begins", begin: true, script: "HHoHo", want: "...FC"},
+		{name: "matches when the trigger begins, and holds", begin: true, script: "H-H-oH", want: ".....F"},
+		{name: "armed when the trigger begins", begin: true, script: "oHo", want: ".FC"},
+		{name: "for", rule: Rule{For: 3}, script: "oHHHHHo", want: "....F.C"},
+		{name: "for, broken", rule: Rule{For: 3}, script: "oHHH-HHHHo", want: "........FC"},
+		{name: "for, broken when it would be long enough", rule: Rule{For: 3}, script: "HHHoo", want: "....."},
+		{name: "cooldown", rule: Rule{Cooldown: 4}, script: "HoHHHHHo", want: "FC...F.C"},
+		{name: "cooldown, false when it ends", rule: Rule{Cooldown: 3}, script: "HoHo--H", want: "FC....F"},
+		{name: "no cooldown after silence", rule: Rule{Cooldown: 9}, begin: true, script: "HoH", want: "..F"},
+		{name: "for ends after cooldown", rule: Rule{For: 4, Cooldown: 2}, script: "HHHHHoHHHHHo", want: "....FC....FC"},
+		{name: "cooldown ends after for", rule: Rule{For: 1, Cooldown: 5}, script: "HHoHHHHHo", want: ".FC....FC"},
+		{name: "fires late", script: "oxxHx", want: "...F."},
+		{name: "clears late", script: "HxxoH", want: "F..CF"},
+		{name: "what came and went unseen", script: "oxxoH", want: "....F"},
+		{name: "for, over a restart", rule: Rule{For: 4}, script: "HHxHHH", want: "....F."},
+		{name: "for, due while nobody looked", rule: Rule{For: 2}, script: "HxxxxH", want: ".....F"},
+		{name: "for, over when somebody looks", rule: Rule{For: 2}, script: "Hxxxxo", want: "......"},
+		{name: "cooldown, over a restart", rule: Rule{Cooldown: 5}, script: "HoxHHHHH", want: "FC....F."},
+		{name: "silence, over a restart", begin: true, script: "HxHoH", want: "....F"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := watch(t, c.rule, c.begin, c.script); got != c.want {
+				t.Errorf("%s\nsaid %s\nwant %s", c.script, got, c.want)
+			}
+		})
+	}
+}
+
+func TestShorterRuleAndClockSetBack(t *testing.T) {
+	waiting := Status{Phase: Waiting, Since: 100, Cool: 500}
+	if s, o := (Rule{For: 10}).Step(waiting, 90, Hit); o != Silent || s.Since != 90 || s.Cool != 90 {
+		t.Errorf("a clock set back leaves %+v, %v", s, o)
+	}
+	if s, o := (Rule{Cooldown: 50}).Tick(Status{Cool: 500}, 100); o != Silent || s.Cool != 150 {
+		t.Errorf("a shorter cooldown leaves %+v, %v", s, o)
+	}
+}
+
+// oracle says what should be told of one row, without a machine: at each unit
+// of time it looks back over all that was known.
+type oracle struct {
+	rule            Rule
+	known           []Seen // by time, from 0; what nobody saw is as it was before
+	firing, silent  bool
+	cleared         int64 // -1: never
+	begun, snapshot bool
+}
+
+func (o *oracle) look(now int64, seen Seen, watched bool) Outcome {
+	if !watched && len(o.known) > 0 {
+		seen = o.known[len(o.known)-1]
+	}
+	if !watched && len(o.known) == 0 {
+		seen = Over
+	}
+	o.known = append(o.known, seen)
+	if !watched {
+		return Nothing
+	}
+	first := !o.begun
+	o.begun = true
+	switch {
+	case first && seen == Hit && !o.snapshot:
+		o.silent = true
+	case o.silent:
+		o.silent = seen != Over
+	case o.firing && seen == Over:
+		o.firing, o.cleared = false, now
+		return Clear
+	case !o.firing && seen == Hit && o.lasted(now) >= o.rule.For && (o.cleared < 0 || now-o.cleared >= o.rule.Cooldown):
+		o.firing = true
+		return Fire
+	}
+	return Nothing
+}
+
+// lasted returns for how long fire has been true without a break.
+func (o *oracle) lasted(now int64) int64 {
+	at := now
+	for at > 0 && o.known[at-1] == Hit {
+		at--
+	}
+	return now - at
+}
+
+// TestMachineAgainstModel watches a few rows for a few hundred units of time,
+// with changes, crashes in the middle of a time and restarts, and wants what
+// the oracle says.
+func TestMachineAgainstModel(t *testing.T) {
+	told := map[Outcome]int{}
+	for seed := range uint64(3000) {
+		rng := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a model, no secret
+		rule := Rule{}
+		if rng.IntN(2) == 0 {
+			rule.For = rng.Int64N(12)
+		}
+		if rng.IntN(2) == 0 {
+			rule.Cooldown = rng.Int64N(12)
+		}
+		m := newModel(rule, rng.IntN(2) == 0, rng)
+		for now := range int64(200) {
+			got, want := m.tick(now)
+			if got != want {
+				t.Fatalf("seed %d, %+v, time %d: said\n%s\nwant\n%s", seed, rule, now, got, want)
+			}
+			told[Fire] += strings.Count(got, "FIRE")
+			told[Clear] += strings.Count(got, "CLEAR")
+		}
+	}
+	if told[Fire] < 10_000 || told[Clear] < 10_000 {
+		t.Errorf("only %v told: the model is too quiet to prove anything", told)
+	}
+}
+
+const modelRows = 3
+
+// model is a machine over a few rows, as an engine would run it, beside their
+// oracles.
+type model struct {
+	rule     Rule
+	snapshot bool
+	rng      *rand.Rand
+	actual   [modelRows]Seen
+	fed      [modelRows]Seen // what the machine was shown last
+	begun    [modelRows]bool
+	memory   [modelRows]Status
+	stored   [modelRows][]byte
+	oracles  [modelRows]oracle
+	down     int64 // until then nobody looks
+	restart  bool
+}
+
+func newModel(rule Rule, snapshot bool, rng *rand.Rand) *model {
+	m := &model{rule: rule, snapshot: snapshot, rng: rng, restart: true}
+	for i := range m.oracles {
+		m.oracles[i] = oracle{rule: rule, cleared: -1, snapshot: snapshot}
+		m.actual[i] = Seen(rng.IntN(3)) //nolint:gosec // below 3
+	}
+	return m
+}
+
+// tick lets one unit of time pass and returns what was told and what should be.
+func (m *model) tick(now int64) (got, want string) {
+	for i := range m.actual {
+		if m.rng.IntN(6) == 0 {
+			m.actual[i] = Seen(m.rng.IntN(3)) //nolint:gosec // below 3
+		}
+	}
+	up := now >= m.down
+	crash := modelRows // the first row that is not reached any more
+	if up && m.rng.IntN(12) == 0 {
+		crash = m.rng.IntN(modelRows + 1)
+		m.down = now + 1 + m.rng.Int64N(9)
+	}
+	for i := range m.actual {
+		watched := up && i < crash
+		got += say(i, m.machine(i, now, watched))
+		want += say(i, m.oracles[i].look(now, m.actual[i], watched))
+	}
+	if up {
+		m.restart = false
+	}
+	if now < m.down {
+		m.restart = true
+	}
+	return got, want
+}
+
+func (m *model) machine(i int, now int64, watched bool) Outcome {
+	if !watched {
+		return Nothing
+	}
+	s, o := m.memory[i], Nothing
+	if m.restart {
+		var err error
+		if s, err = DecodeStatus(m.stored[i]); err != nil {
+			panic(err)
+		}
+	}
+	switch due, timed := m.rule.Due(s); {
+	case !m.begun[i] && !m.snapshot:
+		s, o = m.rule.Begin(s, now, m.actual[i])
+	case m.restart || !m.begun[i] || m.fed[i] != m.actual[i]:
+		s, o = m.rule.Step(s, now, m.actual[i])
+	case timed && due <= now:
+		s, o = m.rule.Tick(s, now)
+	}
+	m.begun[i], m.fed[i], m.memory[i] = true, m.actual[i], s
+	if o != Nothing {
+		m.stored[i] = s.Encode()
+	}
+	return o
+}
+
+func say(row int, o Outcome) string {
+	switch o {
+	case Fire:
+		return fmt.Sprint("FIRE ", row, "\n")
+	case Clear:
+		return fmt.Sprint("CLEAR ", row, "\n")
+	case Nothing, Silent:
+	}
+	return ""
+}
+
+func FuzzDecodeStatus(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(Status{Phase: Waiting, Since: 1_700_000_000_000_000, Cool: 1_700_000_000_000_001}.Encode())
+	f.Add([]byte{statusVersion, 9, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := DecodeStatus(b)
+		if err != nil {
+			return
+		}
+		again, err := DecodeStatus(s.Encode())
+		if err != nil || again != s {
+			t.Errorf("%x is %+v, encoded and decoded %+v, %v", b, s, again, err)
+		}
+		if len(s.Encode()) > 22 || !bytes.Equal(s.Encode(), again.Encode()) {
+			t.Errorf("%+v is not a few bytes", s)
+		}
+	})
+}
