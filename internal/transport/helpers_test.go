@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -50,7 +51,7 @@ func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 		{Name: "symbol", Field: "symbol", Kind: relation.String, Nullable: true},
 		{Name: "price", Field: "price", Kind: relation.BigInt, Nullable: true},
 	}}
-	g := &gateway{TB: tb, schema: schema, feed: feed.New(schema, feed.Config{}), rows: map[int]relation.Row{}, time: 1000}
+	g := &gateway{TB: tb, schema: schema, feed: feed.New(schema, feed.Config{UndoBytes: 1 << 20}), rows: map[int]relation.Row{}, time: 1000}
 	tb.Cleanup(g.feed.Close)
 	log := slog.New(slog.DiscardHandler)
 	source := graph.Source{Name: "trades", Base: "trades", Backend: "test", Schema: schema, Feed: g.feed}
@@ -74,6 +75,8 @@ func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 	g.srv = httptest.NewUnstartedServer(mux)
 	g.srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if secure {
+		g.srv.Listener = beneathListener{g.srv.Listener}
+		g.srv.EnableHTTP2 = true
 		g.srv.StartTLS()
 	} else {
 		g.srv.Start()
@@ -85,6 +88,17 @@ func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 		g.srv.Client().CloseIdleConnections()
 	})
 	return g
+}
+
+// beneathListener does what a server that speaks TLS does.
+type beneathListener struct{ net.Listener }
+
+func (l beneathListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		c = BeneathTLS(c)
+	}
+	return c, err
 }
 
 func (g *gateway) row(id int, symbol, price string) relation.Row {
@@ -149,8 +163,9 @@ func (g *gateway) dial(protocols ...string) *client {
 func (g *gateway) tryDial(path string, h http.Header, protocols ...string) (*client, *http.Response, error) {
 	g.Helper()
 	d := websocket.Dialer{Subprotocols: protocols, HandshakeTimeout: 5 * time.Second}
-	if t, ok := g.srv.Client().Transport.(*http.Transport); ok {
-		d.TLSClientConfig = t.TLSClientConfig
+	if t, ok := g.srv.Client().Transport.(*http.Transport); ok && t.TLSClientConfig != nil {
+		d.TLSClientConfig = t.TLSClientConfig.Clone()
+		d.TLSClientConfig.NextProtos = nil // the client's own
 	}
 	c, resp, err := d.DialContext(g.Context(), "ws"+strings.TrimPrefix(g.srv.URL, "http")+path, h)
 	if resp != nil {
