@@ -51,8 +51,8 @@ export async function start(args, { port = '0', env = {}, schema } = {}) {
 }
 
 /** Starts the demo and waits until its rows are there. */
-export async function demo(options = {}) {
-  const gateway = await start(['demo', '--rows', '60', '--rate', '100'], options);
+export async function demo({ rate = 100, ...options } = {}) {
+  const gateway = await start(['demo', '--rows', '60', '--rate', `${rate}`], options);
   await until('rows', async () => (await query(gateway, '{ livePnL { _key } }')).data?.livePnL?.length === 60);
   return gateway;
 }
