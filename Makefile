@@ -14,6 +14,7 @@ FUZZTIME  ?= 10s
 BENCH     ?= .
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
+ROBUST_TIME ?= 30m
 NODE_DIRS := $(patsubst %/package-lock.json,%,$(wildcard $(addsuffix /package-lock.json,web test/* test/*/*)))
 
 ##@ Use
@@ -55,7 +56,12 @@ test-e2e: setup test-node ## the real binary, real PostgreSQL and browsers only
 	go test -race $(TESTFLAGS) ./test/...
 
 .PHONY: robust
-robust: setup ## the packages with model, fault and stress tests, ROUNDS (5) times with fresh dice
+robust: setup ## random rounds of writers, faults and clients against a model, for ROBUST_TIME (30m), up to the first failure
+	mkdir -p .robust
+	ROBUST_TIME=$(ROBUST_TIME) go test -race -v -count=1 -timeout 0 -run '^TestRobust$$' -artifacts -outputdir=$(CURDIR)/.robust ./test/robustness
+
+.PHONY: stress
+stress: setup ## the packages with model, fault and stress tests, ROUNDS (5) times with fresh dice
 	go test -race -timeout 60m -count=$(ROUNDS) ./internal/table ./internal/feed ./internal/mzsim/... ./internal/source \
 		./internal/backend/... ./internal/transport/... ./test/e2e
 

@@ -103,7 +103,7 @@ func once(t *testing.T, p *plan, s shape, done *tally) {
 	if name, err := r.save(t.ArtifactDir(), report); err != nil {
 		t.Error(err)
 	} else {
-		t.Logf("history: %s", name)
+		t.Logf("history, kept with -artifacts: %s", name)
 	}
 	t.Logf("once more: %s", again(p, s))
 }
@@ -120,5 +120,5 @@ func again(p *plan, s shape) string {
 	if s.length != brief {
 		words = append(words, fmt.Sprintf("ROBUST_TIME=%v", s.length))
 	}
-	return strings.Join(append(words, "go test -race -v -run TestRobust ./test/robustness"), " ")
+	return strings.Join(append(words, "go test -race -v -run '^TestRobust$' -artifacts ./test/robustness"), " ")
 }
