@@ -9,6 +9,12 @@
 //	  progress F > A    Sink.Live(A), Sink.Apply(times, F-1)
 //	  ...
 //
+// A first snapshot of what retains history begins in the past: with AS OF AT
+// LEAST, which is right here because the first progress row says where it
+// begins, and wrong for going on from a position, where it would leave out
+// changes in silence. The source is live once the stream has come to what
+// mz_now() was before it.
+//
 // The plain envelope is used, not UPSERT: with counts, a second live row of a
 // key is an error that names the key, where UPSERT would hide it. Inside one
 // time a +1 may come before the -1 of the same key, so nothing is handed on

@@ -105,3 +105,39 @@ func TestEndToEndPastIsWorse(t *testing.T) {
 		g.rows("1|ann")
 	})
 }
+
+// TestEndToEndLazyPast: a lazy source begins in the past with its first reader.
+// If that one leaves on the way, the next gets the present at once, and no rows
+// of the past either.
+func TestEndToEndLazyPast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := mzsim.New(mzsim.Options{TickInterval: 100 * time.Millisecond, MaxBatch: time.Second})
+		people(t, sim, mzsim.ObjectOptions{Retain: time.Hour}, "1|old")
+		time.Sleep(10 * time.Minute)
+		_, err := sim.Write(new(mzsim.Tx).Delete("people", 1, "old").Insert("people", 1, "new"))
+		check(t, err)
+		def := peopleSource()
+		def.Lazy, def.Linger = true, time.Second
+		g := serveWith(t, sim, def, source.Settings{History: 2 * time.Minute})
+		if s := g.stats(); s.Connects != 0 {
+			t.Fatalf("nobody reads: %+v", s)
+		}
+		// Two minutes at a second for each tick take twelve seconds; a query
+		// waits five, the source lingers one.
+		if res, err := g.feed.Rows(t.Context(), nil); err == nil {
+			t.Errorf("rows of the past: %+v", res)
+		}
+		time.Sleep(3 * time.Second)
+		if s := g.stats(); s.State != feed.Starting || s.Connected || s.Frontier.Time == 0 {
+			t.Errorf("left: %+v", s)
+		}
+		begin := time.Now()
+		g.rows("1|new")
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("the next reader waited %v", took)
+		}
+		if s := g.stats(); s.Connects != 2 || s.Snapshots != 1 {
+			t.Errorf("at last: %+v", s)
+		}
+	})
+}
