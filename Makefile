@@ -78,7 +78,7 @@ cover: setup ## which lines the tests reach: coverage.html
 ##@ Measure
 
 .PHONY: bench
-bench: bench-code bench-load ## benchmarks beside the code, then what a delivered event costs; about ten minutes
+bench: bench-code bench-load ## benchmarks beside the code, then every load scenario; about half an hour
 
 .PHONY: bench-code
 bench-code: ## benchmarks beside the code; keeps the last two results in .bench
@@ -87,7 +87,7 @@ bench-code: ## benchmarks beside the code; keeps the last two results in .bench
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./internal/... ./graph/... | tee .bench/new.txt
 
 .PHONY: bench-load
-bench-load: ## the gateway beside a bare TCP writer, with 100 and 1,000 clients
+bench-load: ## every load scenario, checked, beside a bare TCP writer; LOAD="-only storm" runs one, LOAD=-list names them
 	mkdir -p .bench
 	go run ./test/load $(LOAD) | tee .bench/load.txt
 
