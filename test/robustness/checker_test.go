@@ -42,7 +42,7 @@ func newIdeal(m *model, p *profile, from int) *ideal {
 }
 
 func (d *ideal) add(s *step) {
-	s.At = time.Duration(len(d.steps)) * 100 * time.Millisecond
+	s.At, s.Calm = time.Duration(len(d.steps))*100*time.Millisecond, true
 	d.steps = append(d.steps, s)
 }
 
@@ -248,7 +248,7 @@ var corruptions = []struct {
 	{"too often", kindChanges, "maxRate", func(_ *testing.T, d *ideal) { d.p.MaxRate = 3 }},
 	{"an error", kindRows, "error: boom", func(_ *testing.T, d *ideal) { d.add(&step{What: stepError, Note: "boom"}) }},
 	{"resynchronized without need", kindRows, "RESYNC_REQUIRED", func(_ *testing.T, d *ideal) {
-		d.add(&step{What: stepError, Note: "RESYNC_REQUIRED", Calm: true})
+		d.add(&step{What: stepError, Note: "RESYNC_REQUIRED"})
 	}},
 	{"money lost", kindRows, "sum of all balances", func(_ *testing.T, d *ideal) {
 		last := d.m.states[len(d.m.states)-1]
@@ -313,7 +313,11 @@ func TestCheckerOfResumption(t *testing.T) {
 	resumption(30, 30, 45, "SNAPSHOT").expect(t, "after a cursor is SNAPSHOT")
 	resumption(30, 30, 45, "LIVE").expect(t, "after a cursor is LIVE")
 
-	d := resumption(30, 38, 45, "RESUMED")
+	d := resumption(38, 38, 45, "RESET")
+	d.p.Reaches = true
+	d.expect(t, "RESET, though nothing was broken since the cursor")
+
+	d = resumption(30, 38, 45, "RESUMED")
 	m := d.steps[4].Message
 	m.From = "c31"
 	d.expect(t, "RESUMED from")

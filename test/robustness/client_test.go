@@ -41,6 +41,7 @@ type client struct {
 	steps   []*step
 	rows    held
 	within  bool // a set of frames has begun and not ended
+	state   string
 	open    bool
 	link    *link
 	stalled time.Time // until then nothing is read
@@ -52,7 +53,7 @@ type client struct {
 }
 
 func (c *client) noteLocked(s *step) {
-	s.At = c.round.since()
+	s.At, s.Calm = c.round.since(), c.round.calm.Load()
 	c.steps = append(c.steps, s)
 }
 
@@ -120,7 +121,7 @@ func (c *client) session(ctx context.Context) {
 	defer c.mu.Unlock()
 	c.link, c.open = nil, false
 	if no := (*refused)(nil); errors.As(err, &no) {
-		c.noteLocked(&step{What: stepError, Note: no.text, Calm: c.round.calm.Load()})
+		c.noteLocked(&step{What: stepError, Note: no.text})
 		return
 	}
 	c.noteLocked(&step{What: stepEnd, Note: fmt.Sprint(err)})
@@ -166,7 +167,7 @@ func (c *client) take(m *message) {
 	for i := range m.Events {
 		c.rows.apply(&m.Events[i], c.p, true)
 	}
-	c.within = m.Kind != "" && !m.Last
+	c.within, c.state = m.Kind != "" && !m.Last, m.State
 	if m.Last && m.Cursor != "" {
 		c.cursors = append(c.cursors, m.Cursor)
 		if len(c.cursors) > 60 {
@@ -207,6 +208,8 @@ func (c *client) behind(v *view, s *state) string {
 		return "not connected"
 	case c.within && !polls:
 		return "in a set that has not ended"
+	case c.p.frames() && c.state != "LIVE":
+		return "told that the source is " + c.state
 	case len(want) != len(c.rows):
 		return fmt.Sprintf("%d rows instead of %d", len(c.rows), len(want))
 	}

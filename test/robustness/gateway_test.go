@@ -2,7 +2,6 @@ package robustness
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -106,9 +105,6 @@ func (g *gateway) address() string {
 	defer g.mu.Unlock()
 	return g.addr
 }
-
-// certificate is what the clients of gateways with TLS trust; nil: none has it.
-func certificate() *tls.Config { return nil }
 
 // journal keeps the newest log lines, and all that complain.
 type journal struct {

@@ -55,7 +55,7 @@ type step struct {
 	Gateway int           `json:"gateway,omitempty"`
 	Resume  string        `json:"resume,omitempty"` // open: the cursor; the rows are kept
 	State   int           `json:"state,omitempty"`  // quiet: the number of the state; a query: the newest one when it was answered
-	Calm    bool          `json:"calm,omitempty"`   // error: nothing was broken
+	Calm    bool          `json:"calm,omitempty"`   // nothing was broken then
 	Note    string        `json:"note,omitempty"`
 	Message *message      `json:"message,omitempty"`
 }
@@ -119,6 +119,7 @@ type profile struct {
 	Variables bool      `json:"variables,omitempty"` // the filter is sent as a variable
 	Resumes   bool      `json:"resumes,omitempty"`   // comes back with a cursor
 	Eager     bool      `json:"eager,omitempty"`     // reads always and is shown every change
+	Reaches   bool      `json:"reaches,omitempty"`   // gateways keep so much that no cursor of calm times is too old
 	Format    string    `json:"format,omitempty"`    // of the relay
 	Numbers   bool      `json:"numbers,omitempty"`   // numbers: NUMBER
 }

@@ -36,6 +36,7 @@ type plan struct {
 	Keys     int        `json:"keys"` // of each lane
 	Environ  []string   `json:"environ,omitempty"`
 	Narrow   bool       `json:"narrow,omitempty"` // so little is kept that nobody is promised every change
+	TLS      bool       `json:"tls,omitempty"`
 	Clients  []*profile `json:"clients"`
 	Acts     []*act     `json:"acts"`
 }
@@ -52,7 +53,7 @@ func newPlan(seed uint64, s shape) *plan {
 	r := rand.New(rand.NewPCG(seed, 3))
 	p := &plan{
 		Seed: seed, Upstream: pick(r, materialize, materialize, postgreSQL), Gateways: 1 + r.IntN(2),
-		Keys: pick(r, 4, 15, 30, 60), Narrow: r.IntN(3) == 0,
+		Keys: pick(r, 4, 15, 30, 60), Narrow: r.IntN(3) == 0, TLS: r.IntN(3) == 0,
 	}
 	if s.upstream != "" {
 		p.Upstream = s.upstream
@@ -95,7 +96,7 @@ func randomProfile(r *rand.Rand, i int, p *plan) *profile {
 			c.Select = append(c.Select, n)
 		}
 	}
-	c.Eager = i%2 == 0 && !p.Narrow
+	c.Eager, c.Reaches = i%2 == 0 && !p.Narrow, !p.Narrow
 	switch {
 	case c.Kind == kindRelay:
 		c.Transport, c.Format = pick(r, overHTTP, overWSLines), pick(r, "", "tsv", "jsonl")

@@ -60,6 +60,8 @@ type replay struct {
 	base int  // the newest state that the rows were proved to be; -1: none yet
 	news []*event
 
+	cursors map[string]uint64 // their times
+
 	open   bool   // a subscription runs
 	resume string // the cursor that it began with
 	fresh  bool   // no frame yet
@@ -67,14 +69,15 @@ type replay struct {
 	seen   map[string]bool
 
 	step       int
+	calm       bool // nothing was broken at this step
 	complaints []complaint
 }
 
 // check returns every broken promise of a history.
 func check(m *model, p *profile, steps []*step) []complaint {
-	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, base: -1}
+	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, base: -1, cursors: map[string]uint64{}}
 	for i, s := range steps {
-		r.step = i
+		r.step, r.calm = i, s.Calm
 		r.take(s)
 		if len(r.complaints) > 20 {
 			break
@@ -193,6 +196,7 @@ func (r *replay) frame(m *message) {
 	if m.Cursor == "" {
 		r.complain("a complete set without a cursor")
 	}
+	r.cursors[m.Cursor] = m.Time
 	found := r.find(m.Time)
 	if found == nil {
 		r.complain("torn: at last: true the rows are not those of time %d:\n%s", m.Time, r.difference(r.m.at(m.Time)))
@@ -212,6 +216,8 @@ func (r *replay) kinds(m *message) {
 		r.complain("the first frame is %s instead of SNAPSHOT", m.Kind)
 	case r.fresh && r.resume != "" && m.Kind != "RESUMED" && m.Kind != "RESET":
 		r.complain("the first frame after a cursor is %s", m.Kind)
+	case r.fresh && m.Kind == "RESET" && r.reachable(m):
+		r.complain("RESET, though nothing was broken since the cursor")
 	case !r.fresh && m.Kind == "RESET": // may come at any time
 	case !r.fresh && r.within != "" && m.Kind != r.within:
 		r.complain("a frame of kind %s inside a set of kind %s", m.Kind, r.within)
@@ -227,7 +233,7 @@ func (r *replay) kinds(m *message) {
 	if r.within == "" || m.Kind != r.within {
 		r.seen = map[string]bool{}
 		if m.Kind == "RESET" {
-			if r.p.Eager && r.base >= 0 && r.m.calm(r.base, len(r.m.states)-1) {
+			if r.p.Eager && r.base >= 0 && r.calm && r.m.calm(r.base, r.base) {
 				r.complain("RESET, though the client kept up")
 			}
 			r.rows = held{}
@@ -237,6 +243,17 @@ func (r *replay) kinds(m *message) {
 		}
 	}
 	r.fresh = false
+}
+
+// reachable says that nothing was broken between the cursor and a frame, so
+// that any gateway could have gone on.
+func (r *replay) reachable(m *message) bool {
+	then, ok := r.cursors[r.resume]
+	if !ok || !r.p.Reaches || !r.calm || m.Time < then {
+		return false
+	}
+	now := r.m.at(m.Time)
+	return r.m.calm(r.m.at(then)[0], now[len(now)-1])
 }
 
 func (r *replay) events(m *message, idempotent bool) {

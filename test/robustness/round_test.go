@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,9 +29,9 @@ type round struct {
 	up       upstream
 	gateways []*gateway
 	clients  []*client
-	views    []*view // one for each client
-	tls      *tls.Config
-	late     []string // who did not arrive, and when
+	views    []*view     // one for each client
+	tls      *tls.Config // nil: plain
+	late     []string    // who did not arrive, and when
 }
 
 func (r *round) since() time.Duration { return time.Since(r.begun) }
@@ -40,7 +41,13 @@ func (r *round) address(gateway int) string { return r.gateways[gateway].address
 // newRound starts upstream and the gateways.
 func newRound(t *testing.T, p *plan, pool *testpg.Pool) *round {
 	t.Helper()
-	r := &round{t: t, plan: p, begun: time.Now(), m: newModel(), tls: certificate()}
+	r := &round{t: t, plan: p, begun: time.Now(), m: newModel()}
+	environ := p.Environ
+	if p.TLS {
+		var settings []string
+		settings, r.tls = certificate(t)
+		environ = slices.Concat(environ, settings)
+	}
 	b := book{
 		t: t, model: r.m, calm: r.calm.Load,
 		ledger: &ledger{r: rand.New(rand.NewPCG(p.Seed, 4)), rows: map[string]*record{}, size: p.Keys},
@@ -51,7 +58,7 @@ func newRound(t *testing.T, p *plan, pool *testpg.Pool) *round {
 		r.up = newStand(t, b, lanes*p.Keys/2)
 	}
 	for i := range p.Gateways {
-		g := startGateway(t, fmt.Sprint("gateway ", i), append(r.up.settings(), p.Environ...))
+		g := startGateway(t, fmt.Sprint("gateway ", i), append(r.up.settings(), environ...))
 		r.gateways = append(r.gateways, g)
 	}
 	for _, c := range p.Clients {

@@ -172,7 +172,9 @@ func openHTTP(ctx context.Context, transport string, q *request) (*link, error) 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", accept)
-	client := &http.Client{Transport: &http.Transport{DialContext: q.dial, TLSClientConfig: q.tls, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: q.dial, TLSClientConfig: q.tls.Clone(), DisableKeepAlives: q.tls == nil, ForceAttemptHTTP2: true,
+	}}
 	res, err := client.Do(req)
 	if err != nil {
 		cancel()
@@ -180,6 +182,7 @@ func openHTTP(ctx context.Context, transport string, q *request) (*link, error) 
 	}
 	if res.StatusCode == http.StatusServiceUnavailable { // it says so while it ends
 		cancel()
+		defer client.CloseIdleConnections()
 		return nil, errors.Join(errors.New(res.Status), res.Body.Close())
 	}
 	in := bufio.NewReader(res.Body)
@@ -189,7 +192,7 @@ func openHTTP(ctx context.Context, transport string, q *request) (*link, error) 
 	if res.StatusCode != http.StatusOK {
 		next = readAll
 	}
-	return &link{func() ([]byte, error) { return next(in) }, func() { cancel(); _ = res.Body.Close() }}, nil
+	return &link{func() ([]byte, error) { return next(in) }, func() { cancel(); _ = res.Body.Close(); client.CloseIdleConnections() }}, nil
 }
 
 func readAll(in *bufio.Reader) ([]byte, error) {
