@@ -99,8 +99,9 @@ type Feed struct {
 	ready     bool          // committed, and not STARTING again
 	readyCh   chan struct{} // closed when ready turns true, replaced when it turns false
 
-	demand  demand
-	futures futures
+	demand    demand
+	futures   futures
+	followers followers
 
 	counts          [len(opNames)]atomic.Uint64 // row changes by Op; 0 unused
 	sent            [len(opNames)]atomic.Uint64 // those handed to readers
@@ -146,6 +147,7 @@ func (f *Feed) Close() {
 		close(f.stop)
 	})
 	f.wg.Wait()
+	f.followers.wake()
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for _, v := range f.views {
@@ -307,6 +309,7 @@ func (f *Feed) finish() {
 	now := f.table.Head().Time
 	f.mu.Unlock()
 	f.futures.come(now)
+	f.followers.wake()
 	for _, v := range woken {
 		v.wake(false)
 	}
@@ -382,6 +385,7 @@ func (f *Feed) SetState(s State, reason string) {
 		views = append(views, v)
 	}
 	f.mu.Unlock()
+	f.followers.wake()
 	for _, v := range views {
 		v.wake(true)
 	}

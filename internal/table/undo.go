@@ -28,6 +28,7 @@ type UndoLog struct {
 // Undo is one change of one row.
 type Undo struct {
 	Time     uint64
+	Wall     int64        // wall clock of Time, microseconds since the Unix epoch
 	Old, New relation.Row // "": the row was not there, is gone
 }
 
@@ -40,12 +41,11 @@ type segment struct {
 	undos []Undo
 	bytes int
 	added int64 // when the newest was added
-	wall  int64 // of the newest
 }
 
 const (
 	segmentUndos = 512
-	undoOverhead = 64 // an Undo and what allocating a row costs beside its bytes
+	undoOverhead = 72 // an Undo and what allocating a row costs beside its bytes
 )
 
 // NewUndoLog returns a log that has not begun: it covers nothing. Old rows and
@@ -73,10 +73,10 @@ func (u *UndoLog) Add(f relation.Frontier, touches []Touch, now int64) {
 	for i := range touches {
 		to := &touches[i]
 		s := u.last()
-		s.undos = append(s.undos, Undo{f.Time, to.Old, to.New})
+		s.undos = append(s.undos, Undo{f.Time, f.Wall, to.Old, to.New})
 		size := undoOverhead + len(to.Old)
 		s.bytes += size
-		s.added, s.wall = now, f.Wall
+		s.added = now
 		u.bytes += size
 	}
 	u.changes += len(touches)
@@ -101,7 +101,8 @@ func (u *UndoLog) Expire(now int64) {
 		if u.bytes <= u.maxBytes && now-s.added <= u.maxAge {
 			break
 		}
-		u.since, u.wall = s.undos[len(s.undos)-1].Time, s.wall
+		newest := &s.undos[len(s.undos)-1]
+		u.since, u.wall = newest.Time, newest.Wall
 		u.bytes -= s.bytes
 		u.changes -= len(s.undos)
 	}
@@ -112,14 +113,21 @@ func (u *UndoLog) Expire(now int64) {
 	u.gaps = slices.DeleteFunc(u.gaps, func(g gap) bool { return g.until <= u.since })
 }
 
-// Covers reports whether the difference since time t can be told.
-func (u *UndoLog) Covers(t uint64) bool {
+// Holds reports whether what changed after time t is in the log, from one known
+// state to the next.
+func (u *UndoLog) Holds(t uint64) bool {
 	return u.begun && t >= u.since &&
 		!slices.ContainsFunc(u.gaps, func(g gap) bool { return g.after < t && t < g.until })
 }
 
+// Covers reports whether every state from time t on is in the log. One inside a
+// gap that is left out may have been seen by a reader, elsewhere.
+func (u *UndoLog) Covers(t uint64) bool {
+	return u.begun && t >= u.since && (len(u.gaps) == 0 || t >= u.gaps[len(u.gaps)-1].until)
+}
+
 // After returns the changes of times after t, oldest first, in runs that stay
-// as they are. The log must cover t.
+// as they are. The log must hold t.
 func (u *UndoLog) After(t uint64) [][]Undo {
 	n := sort.Search(len(u.segments), func(i int) bool {
 		undos := u.segments[i].undos

@@ -245,8 +245,11 @@ func TestUndoLogGaps(t *testing.T) {
 	u.Gap(20, 21) // no time between them
 	add(21)
 	for at, want := range map[uint64]bool{9: false, 10: true, 11: true, 12: true, 13: false, 19: false, 20: true, 21: true, 22: true} {
-		if got := u.Covers(at); got != want {
-			t.Errorf("Covers(%d) = %v, want %v", at, got, want)
+		if got := u.Holds(at); got != want {
+			t.Errorf("Holds(%d) = %v, want %v", at, got, want)
+		}
+		if got := u.Covers(at); got != (at >= 20) {
+			t.Errorf("Covers(%d) = %v", at, got)
 		}
 	}
 	for at, want := range map[uint64]int{10: 3, 11: 2, 12: 2, 20: 1, 21: 0} {
