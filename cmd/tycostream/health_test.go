@@ -34,6 +34,18 @@ func TestHealth(t *testing.T) {
 		}
 	}
 
+	secure := httptest.NewTLSServer(server.Config.Handler)
+	defer secure.Close()
+	port := secure.URL[strings.LastIndexByte(secure.URL, ':')+1:]
+	tls := []string{"GRAPHQL_PORT=" + port, "TLS_CERT=c", "TLS_KEY=k"}
+	if got := execute(t, t.TempDir(), tls, "health"); got.code != exitOK {
+		t.Errorf("TLS: %+v", got)
+	}
+	tls = []string{"GRAPHQL_PORT=" + port, "INTERNAL_PORT=" + u.Port(), "TLS_CERT=c", "TLS_KEY=k"}
+	if got := execute(t, t.TempDir(), tls, "health"); got.code != exitOK {
+		t.Errorf("TLS, but not of the internal port: %+v", got)
+	}
+
 	status.Store(http.StatusServiceUnavailable)
 	got := execute(t, t.TempDir(), []string{"GRAPHQL_PORT=" + u.Port()}, "health")
 	if got.code != exitFailure || !strings.Contains(got.stderr, "/livez answers 503") {

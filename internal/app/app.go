@@ -60,6 +60,7 @@ func Run(ctx context.Context, o Options) error {
 	defer h.Close()
 	srv, err := server.New(server.Config{
 		Host: o.Config.Listen.Host, Port: o.Config.Listen.Port, InternalPort: o.Config.Listen.InternalPort,
+		TLS:            server.TLS{Cert: o.Config.TLS.Cert, Key: o.Config.TLS.Key, Beneath: transport.BeneathTLS},
 		AllowedOrigins: o.Config.AllowedOrigins, Grace: o.Config.ShutdownGrace, Log: o.Log,
 	}, g.routes(h), h)
 	if err != nil {

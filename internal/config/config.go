@@ -31,6 +31,7 @@ type Config struct {
 	Database Database `koanf:"database"`
 	Postgres Postgres `koanf:"postgres"`
 	Listen   Listen   `koanf:"listen"`
+	TLS      TLS      `koanf:"tls"`
 	Log      Log      `koanf:"log"`
 	Retry    Retry    `koanf:"retry"`
 	Limits   Limits   `koanf:"limits"`
@@ -42,6 +43,13 @@ type Listen struct {
 	Port         int    `koanf:"port"`
 	InternalPort int    `koanf:"internal_port"` // 0: metrics and health are served on Port
 	UI           bool   `koanf:"ui"`
+}
+
+// TLS names the files with which the port for clients is encrypted: both or
+// none.
+type TLS struct {
+	Cert string `koanf:"cert"`
+	Key  string `koanf:"key"`
 }
 
 // Log says what is logged and how.

@@ -159,7 +159,7 @@ func TestUsageListsEverySetting(t *testing.T) {
 	}
 	demo := pflag.NewFlagSet("x", pflag.ContinueOnError)
 	config.AddFlags(demo, false)
-	if demo.Lookup("database-host") != nil || demo.Lookup("schema-path") != nil || demo.Lookup("postgres-slot") != nil ||
+	if demo.Lookup("database-host") != nil || demo.Lookup("schema-path") != nil || demo.Lookup("postgres-slot") != nil || demo.Lookup("tls-cert") != nil ||
 		demo.Lookup("port") == nil || demo.Lookup("log-level") == nil {
 		t.Error("the wrong flags for a demo")
 	}

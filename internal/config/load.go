@@ -159,7 +159,8 @@ func (l *loader) loadFlags() error {
 
 // ignored reports what a demo does not listen to.
 func (l *loader) ignored(key string) bool {
-	return l.in.Demo && (strings.HasPrefix(key, "database.") || strings.HasPrefix(key, "postgres.") || key == "schema_path")
+	group, _, _ := strings.Cut(key, ".")
+	return l.in.Demo && (group == "database" || group == "postgres" || group == "tls" || key == "schema_path")
 }
 
 func (l *loader) note(key string, place mistake.Mistake) {
@@ -234,6 +235,12 @@ func (l *loader) fault(s *Setting, text string) {
 func (l *loader) crossCheck(c *Config) {
 	if c.Listen.InternalPort != 0 && c.Listen.InternalPort == c.Listen.Port {
 		l.fault(l.byKey["listen.internal_port"], fmt.Sprintf("%d is the port for clients already: take another", c.Listen.Port))
+	}
+	switch {
+	case c.TLS.Cert != "" && c.TLS.Key == "":
+		l.fault(l.byKey["tls.cert"], "is set without tls.key (TLS_KEY): set both, or neither")
+	case c.TLS.Cert == "" && c.TLS.Key != "":
+		l.fault(l.byKey["tls.key"], "is set without tls.cert (TLS_CERT): set both, or neither")
 	}
 	if c.Retry.Max < c.Retry.Min {
 		l.fault(l.byKey["retry.max"], fmt.Sprintf("%s is less than retry.min, %s", c.Retry.Max, c.Retry.Min))

@@ -140,8 +140,13 @@ func TestTableFitsConfig(t *testing.T) {
 			{flags: []string{"--" + s.Flag + "=" + text}},
 			{file: nested(s.Key, text)},
 		} {
-			if s.Key == "retry.max" {
+			switch s.Key { // not right alone
+			case "retry.max":
 				w.env = append(w.env, "TYCOSTREAM_RETRY_MIN=1ms")
+			case "tls.cert":
+				w.env = append(w.env, "TLS_KEY=k")
+			case "tls.key":
+				w.env = append(w.env, "TLS_CERT=c")
 			}
 			after, err := w.load(t)
 			if err != nil {
@@ -207,6 +212,10 @@ func TestMistakesAllAtOnce(t *testing.T) {
 			"TYCOSTREAM_RETRY_MAX: 1ms is less than retry.min, 100ms",
 			"TYCOSTREAM_HEARTBEAT: must be more than 0",
 		}},
+		{"certificate alone", world{file: "tls:\n  cert: c.pem\n"}, []string{
+			"tycostream.yaml:2:9: tls.cert: is set without tls.key (TLS_KEY): set both, or neither",
+		}},
+		{"key alone", world{env: []string{"TLS_KEY=k.pem"}}, []string{"TLS_KEY: is set without tls.cert (TLS_CERT): set both, or neither"}},
 		{"secret files", world{env: []string{"ADMIN_SECRET=a", "ADMIN_SECRET_FILE=b", "DATABASE_PASSWORD_FILE=/nonexistent/x"}}, []string{
 			"ADMIN_SECRET: ADMIN_SECRET_FILE is set too: set one of them",
 			"DATABASE_PASSWORD_FILE: open /nonexistent/x: no such file or directory",
@@ -299,11 +308,11 @@ func TestDemoIgnoresTheRest(t *testing.T) {
 		demo:   true,
 		dotenv: "GRAPHQL_PORT=1\nnonsense",
 		file:   "database: {host: h}\nlog: {level: debug}\n",
-		env:    []string{"DATABASE_HOST=db", "DATABASE_PORT=nonsense", "SCHEMA_PATH=x", "PORT=4001"},
+		env:    []string{"DATABASE_HOST=db", "DATABASE_PORT=nonsense", "SCHEMA_PATH=x", "PORT=4001", "TLS_CERT=x"},
 	}.mustLoad(t)
 	c := r.Config
 	if c.Database.Host != "localhost" || c.SchemaPath != "./schema.yaml" || c.Listen.Port != 4001 ||
-		c.Listen.Host != "127.0.0.1" || c.Log.Level != slog.LevelDebug {
+		c.Listen.Host != "127.0.0.1" || c.Log.Level != slog.LevelDebug || c.TLS.Cert != "" {
 		t.Errorf("%+v", c)
 	}
 	if len(r.Warnings) != 0 {

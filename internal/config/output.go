@@ -9,11 +9,11 @@ import (
 )
 
 // AddFlags registers --config and a flag for every setting; without all, only
-// those that concern serving.
+// those that concern serving a demo.
 func AddFlags(fs *pflag.FlagSet, all bool) {
 	fs.String("config", "", "A file with settings (YAML). [$"+configVariable+"]")
 	for _, s := range Settings() {
-		if !all && (!s.Serving || s.Group() == "postgres") && s.Group() != "log" {
+		if !all && (!s.Serving || s.Group() == "postgres" || s.Group() == "tls") && s.Group() != "log" {
 			continue
 		}
 		fs.String(s.Flag, "", s.Help)

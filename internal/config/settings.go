@@ -77,6 +77,7 @@ func Settings() []Setting {
 	all := slices.Concat(
 		serving("", topLevel()),
 		serving("listen", listening()),
+		serving("tls", encryption()),
 		group("database", database()),
 		serving("postgres", postgres()),
 		serving("retry", retry()),
@@ -205,6 +206,19 @@ func listening() []Setting {
 		{
 			Key: "ui", Env: []string{"GRAPHQL_UI"}, Flag: "ui", Kind: Boolean, Default: "true",
 			Help: "Serve the playground.",
+		},
+	}
+}
+
+func encryption() []Setting {
+	return []Setting{
+		{
+			Key: "cert", Env: []string{"TLS_CERT"},
+			Help: "File with the certificate and its chain (PEM): the port for clients then speaks TLS only. A new one is taken without a restart.",
+		},
+		{
+			Key: "key", Env: []string{"TLS_KEY"},
+			Help: "File with the certificate's private key (PEM).",
 		},
 	}
 }

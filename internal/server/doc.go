@@ -9,7 +9,9 @@
 //	/metrics                   for Prometheus
 //	/debug/pprof/              on the internal port only
 //
-// With an internal port, health, metrics and profiles are there alone.
+// With an internal port, health, metrics and profiles are there alone. With a
+// certificate the clients' port speaks TLS, HTTP/2 too; the internal one never
+// does. A renewed certificate is taken from its files without a restart.
 //
 // [Server.Listen] opens the ports, [Server.Serve] serves until its context ends
 // and then drains: readiness fails, long-lived connections are closed spread

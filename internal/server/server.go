@@ -31,6 +31,7 @@ const (
 type Config struct {
 	Host           string // empty: all interfaces
 	Port           int    // 0: any free one
+	TLS            TLS    // of Port
 	InternalPort   int    // 0: none, everything is on Port; -1: any free one
 	AllowedOrigins []string
 	Grace          time.Duration // over which connections are closed at the end; 10 s
@@ -48,6 +49,7 @@ type Server struct {
 	cfg      Config
 	routes   Routes
 	origins  *Origins
+	cert     *certificate // nil: no TLS
 	drainers []Drainer
 	draining atomic.Bool
 
@@ -65,7 +67,11 @@ func New(cfg Config, routes Routes, drainers ...Drainer) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Server{cfg: cfg, routes: routes, origins: origins, drainers: drainers}, nil
+	s := &Server{cfg: cfg, routes: routes, origins: origins, drainers: drainers}
+	if cfg.TLS.Cert != "" {
+		s.cert, err = readCertificate(cfg.TLS.Cert, cfg.TLS.Key, cfg.Log)
+	}
+	return s, err
 }
 
 // Listen opens the ports. Its error says which setting to change.
@@ -128,7 +134,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			}
 		})
 	}
-	run(public, s.main)
+	run(public, s.encrypt(public, s.main))
 	if s.inner != nil {
 		run(internal, s.inner)
 	}
@@ -151,7 +157,7 @@ func (s *Server) server(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(errorLog{s.cfg.Log.Handler()}, slog.LevelWarn),
 	}
 }
 

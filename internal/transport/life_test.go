@@ -107,7 +107,14 @@ func (g *gateway) blocked() *client {
 }
 
 func TestSlowClient(t *testing.T) {
-	g := newGateway(t, Options{PingInterval: 300 * time.Millisecond}).live(1)
+	for _, secure := range []bool{false, true} {
+		t.Run("tls="+strconv.FormatBool(secure), func(t *testing.T) { slowClient(t, secure) })
+	}
+}
+
+func slowClient(t *testing.T, secure bool) {
+	t.Helper()
+	g := startGateway(t, Options{PingInterval: 300 * time.Millisecond}, secure).live(1)
 	slow := g.blocked()
 	quick := g.modern()
 	quick.ask("subscribe", "1", "subscription { trades { data { price } } }")

@@ -76,7 +76,8 @@ func (r *partsReader) want(parts ...string) {
 
 func (r *partsReader) wantEnd() {
 	r.Helper()
-	for r.read() == nil {
+	for err := error(nil); err == nil; {
+		err = r.read()
 	}
 	if r.buf != "--\r\n" {
 		r.Fatalf("it ends with %q", r.buf)

@@ -25,6 +25,7 @@ type stream struct {
 	kind   Kind
 	w      http.ResponseWriter
 	rc     *http.ResponseController
+	h2     bool
 	cancel context.CancelCauseFunc
 	code   int
 }
@@ -39,7 +40,7 @@ func (s *stream) abort()           { s.cancel(errAborted) }
 // the end. Without a stream the request has been answered.
 func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, media string, first []byte) (*stream, context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(r.Context())
-	s := &stream{h: h, kind: kind, w: w, rc: http.NewResponseController(w), cancel: cancel, code: codeAbnormal}
+	s := &stream{h: h, kind: kind, w: w, rc: http.NewResponseController(w), h2: r.ProtoMajor > 1, cancel: cancel, code: codeAbnormal}
 	if err := h.accept(s, kind); err != nil {
 		cancel(err)
 		w.Header().Set("Retry-After", "5")
@@ -47,9 +48,15 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, 
 		return nil, nil, nil
 	}
 	// A client that does not read must not hold up the end either.
-	unblock := context.AfterFunc(ctx, func() { _ = s.rc.SetWriteDeadline(time.Now().Add(closeWait)) })
+	unblocked := make(chan struct{})
+	unblock := context.AfterFunc(ctx, func() {
+		defer close(unblocked)
+		_ = s.rc.SetWriteDeadline(time.Now().Add(closeWait))
+	})
 	done := func() {
-		unblock()
+		if !unblock() {
+			<-unblocked // the answer must not be used once its handler has returned
+		}
 		cancel(nil)
 		h.release(s, kind, s.code)
 	}
@@ -57,7 +64,7 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, 
 	hd.Set("Content-Type", media)
 	hd.Set("Cache-Control", "no-cache")
 	hd.Set("X-Accel-Buffering", "no")
-	if r.ProtoMajor < 2 {
+	if !s.h2 { // of HTTP/2 it would end the whole connection
 		hd.Set("Connection", "close") // the stream's deadlines must not outlive it
 	}
 	w.WriteHeader(http.StatusOK)
@@ -76,25 +83,46 @@ func (s *stream) write(ctx context.Context, messages int, p []byte) error {
 	queued.Add(int64(len(p)))
 	defer func() { queued.Add(-int64(len(p))) }()
 	for {
-		if err := s.rc.SetWriteDeadline(time.Now().Add(s.h.opts.SlowClientTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		began := time.Now()
+		if err := s.rc.SetWriteDeadline(began.Add(s.h.opts.SlowClientTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		if ctx.Err() != nil { // it ended meanwhile, and set an earlier deadline
 			return context.Cause(ctx)
 		}
 		n := min(len(p), writePiece)
-		if _, err := s.w.Write(p[:n]); err != nil {
-			if isTimeout(err) {
-				s.code = codeTryLater
-				s.h.stats.slow.Add(1)
-			}
+		_, err := s.w.Write(p[:n])
+		if err == nil && n == len(p) {
+			err = s.flush()
+		}
+		if err != nil {
+			s.failed(ctx, err, time.Since(began))
 			return err
 		}
 		queued.Add(-int64(n))
 		if p = p[n:]; len(p) == 0 {
-			return s.rc.Flush()
+			return nil
 		}
 	}
+}
+
+// failed notes how the stream ended. A failed write ends the request's context
+// as well, so only the cause tells whether it was us.
+func (s *stream) failed(ctx context.Context, err error, took time.Duration) {
+	late := isTimeout(err) || s.h2 && took >= s.h.opts.SlowClientTimeout // HTTP/2 has its own errors
+	if cause := context.Cause(ctx); late && !errors.Is(cause, errDraining) && !errors.Is(cause, errAborted) {
+		s.code = codeTryLater
+		s.h.stats.slow.Add(1)
+	}
+}
+
+// flush sends what is written. HTTP/2's deadlines strike idle streams as well.
+func (s *stream) flush() error {
+	err := s.rc.Flush()
+	if s.h2 && err == nil {
+		err = s.rc.SetWriteDeadline(time.Time{})
+	}
+	return err
 }
 
 // appendFunc appends one message of a stream in its outer form.

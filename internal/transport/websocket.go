@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/tycostream/tycostream/internal/transport/delivery"
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
@@ -38,6 +39,10 @@ const (
 
 // handshakeTimeout bounds the writing of the handshake's answer.
 const handshakeTimeout = 10 * time.Second
+
+// BeneathTLS returns what a listener must put between its sockets and TLS, so
+// that WebSockets over TLS are as cheap as others.
+func BeneathTLS(socket net.Conn) net.Conn { return delivery.Beneath(socket) }
 
 func isUpgrade(r *http.Request) bool { return websocket.IsWebSocketUpgrade(r) }
 

@@ -76,6 +76,7 @@ func BenchmarkDeliveryTLS(b *testing.B) {
 }
 
 func (bb size) deliver(b *testing.B, l layer) {
+	b.Helper()
 	p := newPool(b, delivery.Config{})
 	msg := []byte(strings.Repeat("x", 260))
 	var turn sync.WaitGroup
