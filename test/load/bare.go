@@ -80,7 +80,7 @@ func (b *bare) run(ctx context.Context, s spec) (serverReport, error) {
 	out := serverReport{Passes: s.passes(s.Duration)}
 	buf := make([]byte, s.Merge*s.Bytes)
 	start, began := cpuNow(), time.Now()
-	err := paced(ctx, out.Passes, s.Rate, func(due time.Time) error {
+	err := paced(ctx, out.Passes, s.Rate, func(due time.Time, _ bool) error {
 		if s.Alone {
 			due = time.Now()
 		}

@@ -1,24 +1,32 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 )
 
-// tlsListener listens with a certificate that it makes, and returns it.
-func tlsListener(ctx context.Context) (net.Listener, []byte, error) {
+// certificate is a self-signed one for 127.0.0.1, in files as the server wants
+// them.
+type certificate struct {
+	dir, cert, key string
+	pem            []byte // what clients trust
+}
+
+func makeCertificate() (certificate, error) {
+	var c certificate
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("generate a key: %w", err)
+		return c, fmt.Errorf("generate a key: %w", err)
 	}
 	now := time.Now()
 	template := &x509.Certificate{
@@ -28,15 +36,25 @@ func tlsListener(ctx context.Context) (net.Listener, []byte, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("sign a certificate: %w", err)
+		return c, fmt.Errorf("sign a certificate: %w", err)
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, nil, err
+		return c, fmt.Errorf("encode a key: %w", err)
 	}
-	return tls.NewListener(ln, &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		NextProtos:   []string{"http/1.1"},
-		MinVersion:   tls.VersionTLS12,
-	}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+	if c.dir, err = os.MkdirTemp("", "tycostream-load-"); err != nil {
+		return c, fmt.Errorf("make a directory for the certificate: %w", err)
+	}
+	c.cert, c.key = filepath.Join(c.dir, "cert.pem"), filepath.Join(c.dir, "key.pem")
+	c.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := errors.Join(
+		os.WriteFile(c.cert, c.pem, 0o600),
+		os.WriteFile(c.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600),
+	); err != nil {
+		c.remove()
+		return c, fmt.Errorf("write the certificate: %w", err)
+	}
+	return c, nil
 }
+
+func (c certificate) remove() { _ = os.RemoveAll(c.dir) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +65,7 @@ func (g *gateway) open(ctx context.Context, s spec) (reply, error) {
 		g.world.keep(2 + s.Merge*(s.passes(s.Duration)+s.passes(warmUp)))
 	}
 	ctx, g.cancel = context.WithCancel(ctx)
-	g.feed = feed.New(g.world.schema, feed.Config{UndoBytes: s.UndoBytes})
+	g.feed = feed.New(g.world.schema, feed.Config{UndoBytes: s.UndoBytes, RingTotal: s.RingTotal})
 	log := slog.New(slog.DiscardHandler)
 	exec, err := graph.New(graph.Model{CamelCase: true, Log: log, Sources: []graph.Source{{
 		Name: "live_pnl", Base: "livePnL", Backend: "made up", Schema: g.world.schema, Feed: g.feed,
@@ -99,33 +98,27 @@ func (g *gateway) open(ctx context.Context, s spec) (reply, error) {
 
 // listen serves, with or without TLS.
 func (g *gateway) listen(ctx context.Context, s spec, log *slog.Logger) (address, error) {
+	cfg := server.Config{Host: "127.0.0.1", Log: log, Grace: time.Millisecond}
+	var at address
 	if s.TLS {
-		return g.listenTLS(ctx)
+		pair, err := makeCertificate()
+		if err != nil {
+			return at, err
+		}
+		defer pair.remove() // the server has read them
+		cfg.TLS = server.TLS{Cert: pair.cert, Key: pair.key, Beneath: transport.BeneathTLS}
+		at.Cert = pair.pem
 	}
-	srv, err := server.New(server.Config{Host: "127.0.0.1", Log: log, Grace: time.Millisecond},
-		server.Routes{GraphQL: g.handler}, g.handler)
+	srv, err := server.New(cfg, server.Routes{GraphQL: g.handler}, g.handler)
 	if err != nil {
-		return address{}, err
+		return at, err
 	}
 	if err := srv.Listen(ctx); err != nil {
-		return address{}, err
+		return at, err
 	}
 	g.wg.Go(func() { _ = srv.Serve(ctx) })
-	return address{Addr: srv.Addr().String()}, nil
-}
-
-// listenTLS serves the handler alone behind TLS.
-func (g *gateway) listenTLS(ctx context.Context) (address, error) {
-	ln, pem, err := tlsListener(ctx)
-	if err != nil {
-		return address{}, err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/graphql", g.handler)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
-	g.wg.Go(func() { _ = srv.Serve(ln) })
-	context.AfterFunc(ctx, func() { _ = srv.Close() })
-	return address{Addr: ln.Addr().String(), Cert: pem}, nil
+	at.Addr = srv.Addr().String()
+	return at, nil
 }
 
 func (g *gateway) counts() (messages, writes uint64) {

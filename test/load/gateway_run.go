@@ -8,6 +8,9 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"time"
+
+	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/relation"
 )
 
 // flow is a run in the background.
@@ -24,6 +27,9 @@ var (
 	errFlowing  = errors.New("something was started already")
 	errNotQuiet = errors.New("messages still went out 20 s after the last event")
 )
+
+// gatherMax is how many upstream times go into the feed at once.
+const gatherMax = 1 << 12
 
 // start runs a spec in the background until halt, or until its duration is
 // over.
@@ -98,7 +104,8 @@ func (g *gateway) events(ctx context.Context, s spec, out *serverReport) error {
 	defer func() { out.Lag = lag.spread() }()
 	sent, _ := g.counts()
 	stride := s.stride()
-	return paced(ctx, s.passes(s.Duration), s.Rate, func(due time.Time) error {
+	q := queue{feed: g.feed, lag: &lag}
+	err := paced(ctx, s.passes(s.Duration), s.Rate, func(due time.Time, more bool) error {
 		if s.Alone {
 			if err := g.delivered(ctx, sent); err != nil {
 				return err
@@ -107,14 +114,42 @@ func (g *gateway) events(ctx context.Context, s spec, out *serverReport) error {
 			due = time.Now()
 		}
 		batches, frontier := g.world.step(stride, due)
-		if err := g.feed.Apply(batches, frontier); err != nil {
-			return err
-		}
-		lag.add(time.Since(due))
+		q.add(batches, frontier, due)
 		out.Passes++
 		out.Events += s.Merge
-		return nil
+		if more && !s.Alone && len(q.batches) < gatherMax {
+			return nil
+		}
+		return q.flush()
 	})
+	return errors.Join(err, q.flush()) // told to stop, it may hold some
+}
+
+// queue gathers upstream times that are due, as backends gather what waits in
+// their sockets.
+type queue struct {
+	feed     *feed.Feed
+	lag      *histogram
+	batches  []relation.Batch
+	frontier relation.Frontier
+	dues     []time.Time
+}
+
+func (q *queue) add(batches []relation.Batch, f relation.Frontier, due time.Time) {
+	q.batches, q.frontier, q.dues = append(q.batches, batches...), f, append(q.dues, due)
+}
+
+// flush hands everything over.
+func (q *queue) flush() error {
+	if len(q.batches) == 0 {
+		return nil
+	}
+	err := q.feed.Apply(q.batches, q.frontier)
+	for _, due := range q.dues {
+		q.lag.add(time.Since(due))
+	}
+	q.batches, q.dues = nil, q.dues[:0] // the feed may keep what it was given
+	return err
 }
 
 // sampling samples this process's memory until the function that it returns is

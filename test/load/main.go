@@ -35,7 +35,7 @@ func runAll(ctx context.Context) error {
 	flag.BoolVar(&list, "list", false, "name the scenarios")
 	flag.IntVar(&p.rounds, "rounds", 3, "rounds of each measurement, but for the long ones; the median is reported")
 	flag.DurationVar(&p.duration, "duration", 3*time.Second, "measured part of a round")
-	flag.DurationVar(&p.long, "long", 10*time.Second, "and of rounds that watch something over time")
+	flag.DurationVar(&p.long, "long", 20*time.Second, "and of rounds that watch something over time")
 	flag.DurationVar(&p.gap, "gap", 10*time.Second, "how long the clients of storm are away")
 	flag.DurationVar(&p.minute, "minute", time.Minute, "time in which the clients of arrivals come and go")
 	flag.IntVar(&p.divide, "divide", 1, "divide numbers of clients by this")

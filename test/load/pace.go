@@ -28,6 +28,7 @@ type spec struct {
 	Together  bool          // all clients connect at the same moment
 	Spread    bool          // server and clients are bound to no core
 	UndoBytes int           // what the feed keeps to let clients resume; 0: its default
+	RingTotal int           // of the feed's configuration; 0: its default
 	History   bool          // clients' states are compared with the source's at the same times
 	Sample    time.Duration // interval of memory samples; 0: none
 
@@ -104,13 +105,15 @@ func (r serverReport) peak() uint64 {
 }
 
 // paced calls pass n times, the i-th at start + i/rate, with that time. When
-// passes take longer than that, the next comes at once, and none is left out.
-func paced(ctx context.Context, n int, rate float64, pass func(due time.Time) error) error {
+// passes take longer than that, the next comes at once, and none is left out;
+// more says that the next is due already.
+func paced(ctx context.Context, n int, rate float64, pass func(due time.Time, more bool) error) error {
 	start := time.Now()
+	at := func(i int) time.Time { return start.Add(time.Duration(float64(i) / rate * float64(time.Second))) }
 	t := time.NewTimer(0)
 	defer t.Stop()
 	for i := range n {
-		due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+		due := at(i)
 		if wait := time.Until(due); wait > 0 {
 			t.Reset(wait)
 			select {
@@ -121,7 +124,7 @@ func paced(ctx context.Context, n int, rate float64, pass func(due time.Time) er
 		} else if i%64 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := pass(due); err != nil {
+		if err := pass(due, i+1 < n && time.Until(at(i+1)) <= 0); err != nil {
 			return err
 		}
 	}

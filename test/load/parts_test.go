@@ -179,7 +179,7 @@ func TestWorld(t *testing.T) {
 
 func TestPaced(t *testing.T) {
 	began, n := time.Now(), 0
-	err := paced(t.Context(), 20, 1000, func(due time.Time) error {
+	err := paced(t.Context(), 20, 1000, func(due time.Time, _ bool) error {
 		if n++; time.Since(due) < 0 {
 			t.Error("too early")
 		}
@@ -190,7 +190,7 @@ func TestPaced(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errHalt)
-	if err := paced(ctx, 20, 1, func(time.Time) error { return nil }); !errors.Is(err, errHalt) {
+	if err := paced(ctx, 20, 1, func(time.Time, bool) error { return nil }); !errors.Is(err, errHalt) {
 		t.Errorf("got %v", err)
 	}
 }

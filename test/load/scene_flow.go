@@ -45,10 +45,11 @@ func (p *plan) slow(ctx context.Context) error {
 func (p *plan) slowBeside(ctx context.Context, filters int, tls bool) error {
 	s := spec{
 		Clients: p.clients(1000), Rows: 1000, Merge: 1, Rate: 10_000, Filters: filters, TLS: tls,
-		Frames: true, History: true, Duration: p.long, Sample: p.long / 10,
+		Frames: true, History: true, Duration: p.long, Sample: p.long / 20,
+		UndoBytes: 8 << 20, // full within seconds, so that one can see whether anything else grows
 	}
 	if filters > 0 {
-		s.Wide = 1
+		s.Wide, s.RingTotal = 1, 16<<20
 	}
 	name := "no filter"
 	if filters > 0 {
@@ -72,11 +73,27 @@ func (p *plan) slowBeside(ctx context.Context, filters int, tls bool) error {
 	}
 	p.report(fmt.Sprintf("A slow client beside %d fast ones, %s; it has no filter", s.Clients-1, name), cols...)
 	without, with := cols[0].rs[0], cols[1].rs[0]
+	earlier, later := halves(with.server.Samples)
+	p.judge(later <= 1.1*earlier+4, "slow client, "+name+": server RSS over time", "flat: <= 1.1 x from the third quarter to the last", "%.0f MiB, then %.0f", earlier, later)
 	p.judge(float64(with.server.peak()) <= 1.25*float64(without.server.peak()), "slow client, "+name+": server RSS", "<= 1.25 x without it",
 		"%s MiB against %s", mebibytes(with.server.peak()), mebibytes(without.server.peak()))
 	a, b := milliseconds(without.clients.Latency.P99), milliseconds(with.clients.Latency.P99)
 	p.judge(b <= max(1.5*a, a+5), "slow client, "+name+": others' p99", "<= 1.5 x without it", "%.1f ms against %.1f", b, a)
 	return nil
+}
+
+// halves returns the mean memory in the third quarter of the samples and in the
+// last, in MiB: by then what is bounded is full.
+func halves(samples []memory) (earlier, later float64) {
+	half := samples[len(samples)/2:]
+	mean := func(part []memory) float64 {
+		sum := 0.0
+		for _, m := range part {
+			sum += float64(m.Resident) / (1 << 20)
+		}
+		return sum / float64(max(1, len(part)))
+	}
+	return mean(half[:len(half)/2]), mean(half[len(half)/2:])
 }
 
 // series writes samples of memory in MiB.
