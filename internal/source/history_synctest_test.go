@@ -47,7 +47,7 @@ func (u *bubble) hidden() {
 func TestHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		proceed := make(chan struct{})
-		u := run(t, definition(), source.Settings{History: 5 * time.Minute}, func(ctx context.Context, targets []source.Target) error {
+		u := run(t, definition(), source.Settings{History: 5 * time.Minute}, func(_ context.Context, targets []source.Target) error {
 			sink := targets[0].Sink
 			if err := past(sink, 10, row(1, "a"), row(2, "b")); err != nil {
 				return err

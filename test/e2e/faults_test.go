@@ -118,6 +118,7 @@ func (s *sheet) keepWriting() (stop func()) { return repeat(s.t, func() { s.writ
 
 // repeat calls f until the test calls stop.
 func repeat(t *testing.T, f func()) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {

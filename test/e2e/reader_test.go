@@ -95,8 +95,8 @@ func (r *reader) take(m message) {
 	if p.Kind != r.part.Kind {
 		r.part = page{} // what was said to a reader that waits
 	}
-	p.frames = append(r.part.frames, len(p.Changes))
-	p.Changes = append(r.part.Changes, p.Changes...)
+	p.frames = slices.Concat(r.part.frames, []int{len(p.Changes)})
+	p.Changes = slices.Concat(r.part.Changes, p.Changes)
 	if !p.Last {
 		r.part = p
 		return
@@ -206,8 +206,8 @@ func (l *ledger) write(transactions int) {
 // keepWriting writes until the test calls stop.
 func (l *ledger) keepWriting() (stop func()) { return repeat(l.t, func() { l.write(1) }) }
 
-// commit commits one transaction and returns its time.
-func (l *ledger) commit(fill func(*mzsim.Tx)) uint64 {
+// commit commits one transaction.
+func (l *ledger) commit(fill func(*mzsim.Tx)) {
 	l.t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,13 +217,12 @@ func (l *ledger) commit(fill func(*mzsim.Tx)) uint64 {
 	defer l.lmu.Unlock()
 	at := must[uint64](l.t)(l.sim.Write(tx))
 	l.times, l.states = append(l.times, at), append(l.states, maps.Clone(l.held))
-	return at
 }
 
 // set puts a row in the place of the one with its key, nil for none.
-func (l *ledger) set(id int, next []any) uint64 {
+func (l *ledger) set(id int, next []any) {
 	l.t.Helper()
-	return l.commit(func(tx *mzsim.Tx) {
+	l.commit(func(tx *mzsim.Tx) {
 		if old, ok := l.held[id]; ok {
 			tx.Delete("sheet", old...)
 			delete(l.held, id)

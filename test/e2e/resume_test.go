@@ -248,7 +248,7 @@ func TestReadyInThePresent(t *testing.T) {
 			return errors.New(failed)
 		}
 		if p.time < now || p.State != "LIVE" {
-			t.Errorf("answered %s of %d ms ago", p.State, int64(now)-int64(p.time)) //nolint:gosec // milliseconds
+			t.Errorf("answered %s of %d ms ago", p.State, int64(now)-int64(p.time))
 		}
 		if code != http.StatusOK {
 			return errors.New(body) // asked a moment earlier
@@ -259,7 +259,7 @@ func TestReadyInThePresent(t *testing.T) {
 		t.Error("it came to the present before anybody could ask")
 	}
 	if p := joins.next(0); p.Kind != "SNAPSHOT" || p.time < now {
-		t.Errorf("joined with %s of %d ms ago", p.Kind, int64(now)-int64(p.time)) //nolint:gosec // milliseconds
+		t.Errorf("joined with %s of %d ms ago", p.Kind, int64(now)-int64(p.time))
 	}
 	for i, c := range conditions {
 		p := old[i].next(0)

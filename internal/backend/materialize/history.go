@@ -3,7 +3,6 @@ package materialize
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
@@ -11,7 +10,7 @@ import (
 
 // defaultHistory is what every object retains without being told to, less than
 // what a gateway takes to restart.
-const defaultHistory = time.Second
+const defaultHistory = 1000 // milliseconds
 
 // past returns where a first snapshot may begin so that what happened since
 // comes with it, and the time at which such a stream has caught up; zeros when
@@ -25,7 +24,7 @@ func (b *Backend) past(c *conn, target *source.Target, id string) (begin, now ui
 		return 0, 0, nil
 	}
 	rows, err := b.ask(c, `SELECT value FROM mz_internal.mz_history_retention_strategies WHERE strategy = 'FOR' AND id = `+quoteText(id))
-	if retained := number(rows); err != nil || retained <= uint64(defaultHistory.Milliseconds()) {
+	if retained := number(rows); err != nil || retained <= defaultHistory {
 		return 0, 0, err
 	}
 	if rows, err = b.ask(c, "SELECT mz_now()"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -62,7 +63,7 @@ func (b *Backend) inputs(c *conn, query string) ([]string, error) {
 	}
 	objects, err := b.ask(c, `SELECT id, name FROM mz_catalog.mz_objects WHERE id LIKE 'u%' ORDER BY id`)
 	if len(objects) == 0 {
-		return []string{fmt.Sprint(rand.Uint64())}, err //nolint:gosec // unique, not secret
+		return []string{strconv.FormatUint(rand.Uint64(), 36)}, err //nolint:gosec // unique, not secret
 	}
 	for _, r := range objects {
 		if strings.Contains(strings.ToLower(query), strings.ToLower(strings.ReplaceAll(r.Text(1), `"`, `""`))) {
