@@ -82,6 +82,10 @@ func (p *postgres) connect(ctx context.Context) error {
 		if p.conns[i], err = pgconn.Connect(ctx, p.db.URL()); err != nil {
 			return err
 		}
+		// The test server forgets commits when it is killed, unless told so.
+		if _, err = ask(ctx, p.conns[i], "SET synchronous_commit = on"); err != nil {
+			return err
+		}
 	}
 	return nil
 }
