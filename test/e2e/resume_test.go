@@ -400,3 +400,39 @@ func TestResumeAhead(t *testing.T) {
 		t.Errorf("polled: %s", p.Kind)
 	}
 }
+
+// TestResumeHopping: a client whose variables stay as they were at first goes
+// from gateway to gateway while there is no rest.
+func TestResumeHopping(t *testing.T) {
+	t.Parallel()
+	l, setting := newLedger(t, mzsim.ObjectOptions{})
+	gateways := []*gateway{serve(t, sheetSchema, setting), serve(t, sheetSchema, setting)}
+	gateways[1].ready()
+	first := begun(t, l, gateways[0])
+	held, times := make([]map[string]string, len(conditions)), make([]uint64, len(conditions))
+	for i, c := range conditions {
+		held[i], times[i] = l.at(c, first[i].time), first[i].time
+	}
+	stop := l.keepWriting()
+	for hop := range 10 {
+		for i, c := range conditions {
+			r := read(t, gateways[hop%2], resuming(c.where, first[i].Cursor))
+			for n := range 1 + hop%4 {
+				p := r.next(n)
+				if n == 0 && p.Kind != "RESUMED" {
+					t.Fatalf("%s, hop %d: %s", c.where, hop, p.Kind)
+				}
+				held[i] = p.lay(held[i])
+				if p.time < times[i] {
+					continue // this gateway is not yet where the other was
+				}
+				times[i] = p.time
+				if err := same(held[i], l.at(c, p.time)); err != nil {
+					t.Fatalf("%s, hop %d, page %d: %v", c.where, hop, n, err)
+				}
+			}
+			r.sock.close()
+		}
+	}
+	stop()
+}
