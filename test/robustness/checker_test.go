@@ -318,6 +318,18 @@ func TestCheckerOfResumption(t *testing.T) {
 	d.expect(t, "RESET, though nothing was broken since the cursor")
 
 	d = resumption(30, 38, 45, "RESUMED")
+	for i := range d.steps[4].Message.Events {
+		if e := &d.steps[4].Message.Events[i]; e.Op == "UPDATE" {
+			e.Fields = []string{"big"}
+		}
+	}
+	d.expect(t, "no frame of the RESUMED set names it")
+
+	d = resumption(38, 38, 45, "RESET")
+	d.p.Difference = true
+	d.expect(t, "wants no snapshot")
+
+	d = resumption(30, 38, 45, "RESUMED")
 	m := d.steps[4].Message
 	m.From = "c31"
 	d.expect(t, "RESUMED from")

@@ -25,8 +25,8 @@ const answered = "answered"
 type action struct {
 	At      time.Duration `json:"at"` // from the begin of the act
 	Client  int           `json:"client"`
-	Do      string        `json:"do"` // drop, stall
-	For     time.Duration `json:"for,omitempty"`
+	Do      string        `json:"do"`             // drop, stall
+	For     time.Duration `json:"for,omitempty"`  // a stall, or the time away
 	Then    string        `json:"then,omitempty"` // how to come back
 	Pick    int           `json:"pick,omitempty"` // which older cursor
 	Gateway int           `json:"gateway"`        // where to
@@ -45,6 +45,7 @@ type client struct {
 	open    bool
 	link    *link
 	stalled time.Time // until then nothing is read
+	away    time.Time // not before then it comes back
 	gateway int
 	then    string
 	pick    int
@@ -68,6 +69,10 @@ func (c *client) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := 20 * time.Millisecond
 		c.session(ctx)
+		c.mu.Lock()
+		away := time.Until(c.away)
+		c.mu.Unlock()
+		rest(ctx, away)
 		if c.p.Kind == kindQuery || c.p.Kind == kindPoll {
 			pause = 60 * time.Millisecond
 		}
@@ -80,7 +85,7 @@ func (c *client) begin() (gateway int, resume string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	then := c.then
-	if len(c.cursors) == 0 || !c.p.Resumes {
+	if len(c.cursors) == 0 || !c.p.Resumes { // in the middle of a first set there is nothing to go on from
 		then = freshly
 	}
 	switch then {
@@ -122,6 +127,9 @@ func (c *client) session(ctx context.Context) {
 	c.link, c.open = nil, false
 	if no := (*refused)(nil); errors.As(err, &no) {
 		c.noteLocked(&step{What: stepError, Note: no.text})
+		if strings.Contains(no.text, resync) {
+			c.cursors = nil
+		}
 		return
 	}
 	c.noteLocked(&step{What: stepEnd, Note: fmt.Sprint(err)})
@@ -190,7 +198,7 @@ func (c *client) act(a *action) {
 		c.stalled = time.Now().Add(a.For)
 		c.noteLocked(&step{What: stepStall, Note: a.For.String()})
 	case "drop":
-		c.gateway, c.then, c.pick = a.Gateway, a.Then, a.Pick
+		c.gateway, c.then, c.pick, c.away = a.Gateway, a.Then, a.Pick, time.Now().Add(a.For)
 		if c.link != nil {
 			c.link.close()
 		}
@@ -254,6 +262,9 @@ func operation(p *profile, resume string) (document string, variables map[string
 	}
 	if p.MaxRows > 0 {
 		argument("maxRows", "Int", p.MaxRows)
+	}
+	if p.Difference && resume != "" {
+		args = append(args, "snapshot: false")
 	}
 	if p.Numbers {
 		args = append(args, "numbers: NUMBER")

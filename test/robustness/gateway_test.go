@@ -41,7 +41,7 @@ func impatient() []string {
 	}
 }
 
-func startGateway(t *testing.T, name string, environ []string) *gateway {
+func startGateway(t *testing.T, name string, lazy bool, environ []string) *gateway {
 	t.Helper()
 	loaded, err := config.Load(config.Input{Environ: append(impatient(), environ...), Dir: t.TempDir()})
 	if err != nil {
@@ -50,7 +50,7 @@ func startGateway(t *testing.T, name string, environ []string) *gateway {
 	if len(loaded.Warnings) > 0 {
 		t.Fatal(loaded.Warnings)
 	}
-	file, err := schemafile.Parse("schema.yaml", []byte(schemaFile()), schemafile.Options{})
+	file, err := schemafile.Parse("schema.yaml", []byte(schemaFile(lazy)), schemafile.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

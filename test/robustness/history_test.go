@@ -108,20 +108,21 @@ func (m *message) String() string {
 
 // profile is what a client asks for and how it behaves.
 type profile struct {
-	Name      string    `json:"name"`
-	Kind      string    `json:"kind"`
-	Transport string    `json:"transport"`
-	Where     where     `json:"-"`
-	Filter    string    `json:"where"` // Where as text
-	Select    selection `json:"select"`
-	MaxRate   float64   `json:"maxRate,omitempty"`
-	MaxRows   int       `json:"maxRows,omitempty"`
-	Variables bool      `json:"variables,omitempty"` // the filter is sent as a variable
-	Resumes   bool      `json:"resumes,omitempty"`   // comes back with a cursor
-	Eager     bool      `json:"eager,omitempty"`     // reads always and is shown every change
-	Reaches   bool      `json:"reaches,omitempty"`   // gateways keep so much that no cursor of calm times is too old
-	Format    string    `json:"format,omitempty"`    // of the relay
-	Numbers   bool      `json:"numbers,omitempty"`   // numbers: NUMBER
+	Name       string    `json:"name"`
+	Kind       string    `json:"kind"`
+	Transport  string    `json:"transport"`
+	Where      where     `json:"-"`
+	Filter     string    `json:"where"` // Where as text
+	Select     selection `json:"select"`
+	MaxRate    float64   `json:"maxRate,omitempty"`
+	MaxRows    int       `json:"maxRows,omitempty"`
+	Variables  bool      `json:"variables,omitempty"`  // the filter is sent as a variable
+	Resumes    bool      `json:"resumes,omitempty"`    // comes back with a cursor
+	Difference bool      `json:"difference,omitempty"` // comes back with snapshot: false
+	Eager      bool      `json:"eager,omitempty"`      // reads always and is shown every change
+	Reaches    bool      `json:"reaches,omitempty"`    // gateways keep so much that no cursor of calm times is too old
+	Format     string    `json:"format,omitempty"`     // of the relay
+	Numbers    bool      `json:"numbers,omitempty"`    // numbers: NUMBER
 }
 
 // frames says that the client gets frames.
@@ -142,7 +143,7 @@ func (p *profile) String() string {
 	if p.MaxRows > 0 {
 		out += fmt.Sprintf(", maxRows %d", p.MaxRows)
 	}
-	for what, is := range map[string]bool{"resumes": p.Resumes, "keeps up": p.Eager, "where as a variable": p.Variables} {
+	for what, is := range map[string]bool{"resumes": p.Resumes, "keeps up": p.Eager, "snapshot: false": p.Difference, "where as a variable": p.Variables} {
 		if is {
 			out += ", " + what
 		}

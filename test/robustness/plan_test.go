@@ -21,12 +21,13 @@ type act struct {
 	Pause   time.Duration `json:"pause"`             // between transactions; 0: nobody writes
 	Fault   string        `json:"fault,omitempty"`   // of upstream; strikes after a quarter
 	Restart int           `json:"restart,omitempty"` // the gateway, from 1, that is started anew after a third
+	Leave   bool          `json:"leave,omitempty"`   // everybody, for a while
 	Actions []action      `json:"actions,omitempty"`
 }
 
 // calm says that nothing is broken, so that clients that keep up are shown
 // everything.
-func (a *act) calm() bool { return a.Fault == "" && a.Restart == 0 }
+func (a *act) calm() bool { return a.Fault == "" && a.Restart == 0 && !a.Leave }
 
 // plan is all that is decided before a round begins.
 type plan struct {
@@ -36,6 +37,7 @@ type plan struct {
 	Keys     int        `json:"keys"` // of each lane
 	Environ  []string   `json:"environ,omitempty"`
 	Narrow   bool       `json:"narrow,omitempty"` // so little is kept that nobody is promised every change
+	Lazy     bool       `json:"lazy,omitempty"`
 	TLS      bool       `json:"tls,omitempty"`
 	Clients  []*profile `json:"clients"`
 	Acts     []*act     `json:"acts"`
@@ -53,7 +55,7 @@ func newPlan(seed uint64, s shape) *plan {
 	r := rand.New(rand.NewPCG(seed, 3))
 	p := &plan{
 		Seed: seed, Upstream: pick(r, materialize, materialize, postgreSQL), Gateways: 1 + r.IntN(2),
-		Keys: pick(r, 4, 15, 30, 60), Narrow: r.IntN(3) == 0, TLS: r.IntN(3) == 0,
+		Keys: pick(r, 4, 15, 30, 60), Narrow: r.IntN(3) == 0, TLS: r.IntN(3) == 0, Lazy: r.IntN(3) == 0,
 	}
 	if s.upstream != "" {
 		p.Upstream = s.upstream
@@ -113,6 +115,7 @@ func randomProfile(r *rand.Rand, i int, p *plan) *profile {
 	if c.Transport != overPost && c.frames() && r.IntN(2) == 0 {
 		c.MaxRows = pick(r, 1, 3, 10, 100)
 	}
+	c.Difference = c.Resumes && c.Transport != overPost && r.IntN(4) == 0
 	c.Numbers = c.Kind == kindColumns && r.IntN(2) == 0
 	return c
 }
@@ -128,6 +131,8 @@ func (p *plan) randomAct(r *rand.Rand, n int) *act {
 	}
 	switch {
 	case n == 0: // begin in peace
+	case r.IntN(12) == 0:
+		a.Leave = true
 	case r.IntN(8) == 0:
 		a.Restart = 1 + r.IntN(p.Gateways)
 	case r.IntN(3) > 0:
@@ -136,15 +141,29 @@ func (p *plan) randomAct(r *rand.Rand, n int) *act {
 			a.Length = 2500 * time.Millisecond
 		}
 	}
+	every, storm := a.Length, r.IntN(6) == 0
+	if storm {
+		every = 100 * time.Millisecond
+	}
 	for i, c := range p.Clients {
-		for at := time.Duration(0); !c.Eager && r.IntN(2) == 0; {
-			at += time.Duration(r.IntN(int(a.Length)))
+		if a.Leave {
+			a.Actions = append(a.Actions, action{
+				At: a.Length / 3, Client: i, Do: "drop", Then: pick(r, freshly, newest, newest, older), For: 400 * time.Millisecond,
+				Pick: r.IntN(1000), Gateway: r.IntN(p.Gateways),
+			})
+			continue
+		}
+		for at := time.Duration(0); !c.Eager && (storm || r.IntN(2) == 0); {
+			at += time.Duration(r.IntN(int(every)))
 			if at >= a.Length {
 				break
 			}
 			x := action{
 				At: at, Client: i, Do: pick(r, "drop", "drop", "stall"), Then: pick(r, freshly, newest, newest, older, older, same),
-				For: time.Duration(50+r.IntN(600)) * time.Millisecond, Pick: r.IntN(1000), Gateway: r.IntN(p.Gateways),
+				Pick: r.IntN(1000), Gateway: r.IntN(p.Gateways),
+			}
+			if x.Do == "stall" || r.IntN(4) == 0 {
+				x.For = time.Duration(50+r.IntN(600)) * time.Millisecond
 			}
 			if c.Transport == overPost && x.Do == "stall" {
 				continue

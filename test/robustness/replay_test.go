@@ -25,7 +25,7 @@ func (h held) apply(e *event, p *profile, idempotent bool) (wrong string) {
 		wrong = "DELETE of a row that the client does not have"
 	case e.Op == "UPDATE" && len(e.Fields) == 0:
 		wrong = "UPDATE that names no field"
-	case e.Op == "UPDATE" && ok:
+	case e.Op == "UPDATE" && ok && !idempotent:
 		for i, c := range p.Select {
 			if old[i] != e.Row[i] && !slices.Contains(e.Fields, columns[c].name) {
 				wrong = columns[c].name + " changed and is not in fields"
@@ -41,6 +41,9 @@ func (h held) apply(e *event, p *profile, idempotent bool) (wrong string) {
 	}
 	return wrong
 }
+
+// resync is the error of a client that has to begin anew.
+const resync = "RESYNC_REQUIRED"
 
 // complaint is a promise that was broken at a step of a history.
 type complaint struct {
@@ -67,6 +70,8 @@ type replay struct {
 	fresh  bool   // no frame yet
 	within string // the kind of the set of frames that has begun and not ended
 	seen   map[string]bool
+	before held                       // the rows when the subscription began
+	named  map[string]map[string]bool // the fields that a RESUMED set names, by key
 
 	step       int
 	calm       bool // nothing was broken at this step
@@ -122,6 +127,7 @@ func (r *replay) begin(s *step) {
 		r.rows = held{}
 	}
 	r.open, r.resume, r.fresh, r.within, r.told = true, s.Resume, true, "", false
+	r.before, r.named = maps.Clone(r.rows), map[string]map[string]bool{}
 	if r.p.Kind != kindQuery { // answers of one gateway never go back
 		r.forget()
 	}
@@ -134,7 +140,7 @@ func (r *replay) forget() {
 
 func (r *replay) failed(s *step) {
 	switch {
-	case strings.Contains(s.Note, "RESYNC_REQUIRED") && r.p.Kind == kindRows && !(r.p.Eager && s.Calm):
+	case strings.Contains(s.Note, resync) && (r.p.Kind == kindRows && !(r.p.Eager && s.Calm) || r.p.Difference && r.resume != ""):
 	case strings.Contains(s.Note, "SOURCE_NOT_READY") && !s.Calm:
 	default:
 		r.complain("error: %s", s.Note)
@@ -197,6 +203,9 @@ func (r *replay) frame(m *message) {
 		r.complain("a complete set without a cursor")
 	}
 	r.cursors[m.Cursor] = m.Time
+	if m.Kind == "RESUMED" && r.p.fields() {
+		r.covered()
+	}
 	found := r.find(m.Time)
 	if found == nil {
 		r.complain("torn: at last: true the rows are not those of time %d:\n%s", m.Time, r.difference(r.m.at(m.Time)))
@@ -216,6 +225,8 @@ func (r *replay) kinds(m *message) {
 		r.complain("the first frame is %s instead of SNAPSHOT", m.Kind)
 	case r.fresh && r.resume != "" && m.Kind != "RESUMED" && m.Kind != "RESET":
 		r.complain("the first frame after a cursor is %s", m.Kind)
+	case m.Kind == "RESET" && r.p.Difference && r.resume != "":
+		r.complain("RESET of a client that wants no snapshot")
 	case r.fresh && m.Kind == "RESET" && r.reachable(m):
 		r.complain("RESET, though nothing was broken since the cursor")
 	case !r.fresh && m.Kind == "RESET": // may come at any time
@@ -272,6 +283,32 @@ func (r *replay) events(m *message, idempotent bool) {
 			r.complain("%s: %s %s %s fields %v", wrong, e.Op, e.Key, show(e.Row), e.Fields)
 		}
 		r.news = append(r.news, e)
+		if idempotent {
+			if r.named[e.Key] == nil {
+				r.named[e.Key] = map[string]bool{}
+			}
+			for _, f := range e.Fields {
+				r.named[e.Key][f] = true
+			}
+		}
+	}
+}
+
+// covered checks that a RESUMED set names every column that differs from what
+// the client had before it: clients may take over those alone. The client may
+// have had a newer row than some frame of the set, so only the whole set counts.
+func (r *replay) covered() {
+	for key, fields := range r.named {
+		old, now := r.before[key], r.rows[key]
+		if old == nil || now == nil {
+			continue
+		}
+		for i, c := range r.p.Select {
+			if old[i] != now[i] && !fields[columns[c].name] {
+				r.complain("%s of key %s changed, and no frame of the RESUMED set names it: %s before, %s now",
+					columns[c].name, key, show(old), show(now))
+			}
+		}
 	}
 }
 

@@ -89,7 +89,7 @@ func play(t *testing.T, seed uint64, s shape, done *tally) {
 // ended behind it.
 func once(t *testing.T, p *plan, s shape, done *tally) {
 	t.Helper()
-	t.Logf("seed %d: %s, gateways %d, TLS %v, narrow %v, clients %d, acts %d; again: %s", p.Seed, p.Upstream, p.Gateways, p.TLS, p.Narrow, len(p.Clients), len(p.Acts), again(p, s))
+	t.Logf("seed %d: %s, gateways %d, TLS %v, narrow %v, lazy %v, clients %d, acts %d; again: %s", p.Seed, p.Upstream, p.Gateways, p.TLS, p.Narrow, p.Lazy, len(p.Clients), len(p.Acts), again(p, s))
 	r := newRound(t, p, &server)
 	r.play()
 	r.count(done)

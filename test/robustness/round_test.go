@@ -58,7 +58,7 @@ func newRound(t *testing.T, p *plan, pool *testpg.Pool) *round {
 		r.up = newStand(t, b, lanes*p.Keys/2)
 	}
 	for i := range p.Gateways {
-		g := startGateway(t, fmt.Sprint("gateway ", i), append(r.up.settings(), environ...))
+		g := startGateway(t, fmt.Sprint("gateway ", i), p.Lazy, append(r.up.settings(), environ...))
 		r.gateways = append(r.gateways, g)
 	}
 	for _, c := range p.Clients {
@@ -96,6 +96,8 @@ func (a *act) String() string {
 		return a.Fault
 	case a.Restart > 0:
 		return "restart of a gateway"
+	case a.Leave:
+		return "everybody leaves"
 	}
 	return "calm"
 }

@@ -61,11 +61,15 @@ func columnNames() []string {
 	return out
 }
 
-// schemaFile is the gateways' schema.yaml.
-func schemaFile() string {
+// schemaFile is the gateways' schema.yaml. A lazy source follows upstream while
+// somebody reads.
+func schemaFile(lazy bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "naming: camelCase\nenums: {level: [%s]}\nsources:\n  accounts:\n    primary_key: id\n    columns:\n",
-		strings.Join(levels, ", "))
+	fmt.Fprintf(&b, "naming: camelCase\nenums: {level: [%s]}\nsources:\n  accounts:\n    primary_key: id\n", strings.Join(levels, ", "))
+	if lazy {
+		b.WriteString("    start: lazy\n    linger: 150ms\n")
+	}
+	b.WriteString("    columns:\n")
 	for _, c := range columns {
 		fmt.Fprintf(&b, "      %s: %s\n", c.name, c.yaml)
 	}
