@@ -30,7 +30,9 @@ func (b *Backend) past(c *conn, target *source.Target, id string) (begin, now ui
 	if rows, err = b.ask(c, "SELECT mz_now()"); err != nil {
 		return 0, 0, err
 	}
-	now = number(rows)
+	if now = number(rows); now > lastMilli {
+		return 0, 0, nil // the end of time, which no stream comes to
+	}
 	age := uint64(target.History.Milliseconds()) //nolint:gosec // it is positive
 	return now - min(now, age), now, nil
 }

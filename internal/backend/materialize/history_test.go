@@ -115,27 +115,28 @@ func TestFollowFromThePast(t *testing.T) {
 		age   time.Duration
 		ask   func(p *peer)
 		begin string
-		past  bool
+		lives int // the stream comes to 100000
 	}{
-		{"nobody asks", 0, func(*peer) {}, vSubscribe, false},
-		{"less is retained than asked for", 5 * time.Minute, func(p *peer) { p.history("60000", "400000") }, fmt.Sprintf(since, 100000), true},
-		{"the number in quotes", time.Minute, func(p *peer) { p.history(`"3600000"`, "100000") }, fmt.Sprintf(since, 40000), true},
-		{"before the beginning of time", time.Hour, func(p *peer) { p.history("3600000", "100000") }, fmt.Sprintf(since, 0), true},
-		{"only the default is retained", time.Minute, func(p *peer) { p.history("1000", "") }, vSubscribe, false},
+		{"nobody asks", 0, func(*peer) {}, vSubscribe, 1},
+		{"less is retained than asked for", 5 * time.Minute, func(p *peer) { p.history("60000", "400000") }, fmt.Sprintf(since, 100000), 0},
+		{"the number in quotes", time.Minute, func(p *peer) { p.history(`"3600000"`, "100000") }, fmt.Sprintf(since, 40000), 1},
+		{"before the beginning of time", time.Hour, func(p *peer) { p.history("3600000", "100000") }, fmt.Sprintf(since, 0), 1},
+		{"only the default is retained", time.Minute, func(p *peer) { p.history("1000", "") }, vSubscribe, 1},
 		{"nobody knows", time.Minute, func(p *peer) {
 			p.query()
 			p.answer()
-		}, vSubscribe, false},
-		{"something else than a number", time.Minute, func(p *peer) { p.history(`{"ms": 5}`, "") }, vSubscribe, false},
+		}, vSubscribe, 1},
+		{"something else than a number", time.Minute, func(p *peer) { p.history(`{"ms": 5}`, "") }, vSubscribe, 1},
 		{"not to be read", time.Minute, func(p *peer) {
 			p.query()
 			p.fail("ERROR", "42501", "permission denied for SCHEMA \"mz_internal\"")
-		}, vSubscribe, false},
+		}, vSubscribe, 1},
+		{"a clock that stands at the end of time", time.Minute, func(p *peer) { p.history("3600000", end) }, vSubscribe, 1},
 		{"no clock", time.Minute, func(p *peer) {
 			p.history("3600000", "")
 			p.expect("SELECT mz_now()")
 			p.fail("ERROR", "42501", "permission denied for CLUSTER \"quickstart\"")
-		}, vSubscribe, false},
+		}, vSubscribe, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -153,6 +154,9 @@ func TestFollowFromThePast(t *testing.T) {
 					t.Errorf("class %d, %v", e.Class, e)
 				}
 				equal(t, "rows", rec.Lines(), []string{"1|b"})
+				if lives, _ := rec.Counts(); lives != tt.lives {
+					t.Errorf("live %d times", lives)
+				}
 				if h := rec.History(); len(h) != 2 || h[0].Time != 5 || h[1].Time != 7 {
 					t.Errorf("history %+v", h)
 				}
