@@ -35,19 +35,16 @@ type tryWriter struct {
 	p    []byte
 	n    int
 	err  error
-	once func(fd uintptr) bool
+	once func(fd uintptr)
 }
 
 func (w *tryWriter) init() {
-	w.once = func(fd uintptr) bool {
-		w.n, w.err = writeFD(fd, w.p)
-		return true // also when the socket is full: nobody waits here
-	}
+	w.once = func(fd uintptr) { w.n, w.err = writeFD(fd, w.p) }
 }
 
 func (w *tryWriter) write(raw syscall.RawConn, p []byte) (int, error) {
 	w.p, w.n, w.err = p, 0, nil
-	err := raw.Write(w.once)
+	err := raw.Control(w.once) // not Write, which gets ready to wait
 	w.p = nil
 	if err == nil {
 		err = w.err
