@@ -233,7 +233,7 @@ func (c *crowd) poll(ctx context.Context, what string, ok func() bool) error {
 
 // wait waits until ok, which is called with the crowd locked.
 func (c *crowd) wait(ctx context.Context, what string, ok func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, filling)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		c.mu.Lock()

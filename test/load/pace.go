@@ -47,7 +47,8 @@ const (
 // The times that things may take.
 const (
 	warmUp   = 500 * time.Millisecond // the part of a round before the measured one, if that is not shorter
-	patience = 2 * time.Minute        // for a handshake, a snapshot, or everything to arrive
+	patience = 2 * time.Minute        // for a handshake, or everything to arrive
+	filling  = 5 * time.Minute        // for snapshots: 10,000 filters that no index helps are asked about 10,000 rows each
 )
 
 func (s spec) passes(d time.Duration) int { return max(1, int(s.Rate*d.Seconds())) }

@@ -60,6 +60,7 @@ func (p *plan) ownFilters(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", own.name, err)
 		}
 		c.name = own.name
+		c.add("until the last had its first row, s", "%.1f", c.rs[0].joins.All.Seconds())
 		cols = append(cols, c)
 		if own.kind == ownEqual {
 			most := over(c.rs, func(r result) float64 { return milliseconds(r.clients.Latency.P99) })
