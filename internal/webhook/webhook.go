@@ -66,8 +66,13 @@ type Log interface {
 	// trigger that is not at rest; all others have Prev 0.
 	States(ctx context.Context, trigger string, yield func(key string, seq uint64, state []byte) bool) error
 
-	// Forget drops the rows, deliveries and dead letters of a trigger.
+	// Forget drops the rows, deliveries and dead letters of a trigger. The
+	// caller no longer appends to it.
 	Forget(ctx context.Context, trigger string) error
+
+	// Triggers returns the ids that have rows or deliveries: one without a
+	// definition was being deleted when the process ended.
+	Triggers() []string
 
 	// PutDefinition, DeleteDefinition and Definitions keep documents by name.
 	PutDefinition(ctx context.Context, name string, doc []byte) error
@@ -174,7 +179,7 @@ type Admin interface {
 	ResendAll(ctx context.Context, trigger string) (int, error)
 
 	// Count returns the figures of a trigger; "" is all of them.
-	Count(trigger string) Counts
+	Count(ctx context.Context, trigger string) (Counts, error)
 }
 
 // Store is all of it. Package store has the one that lasts.
