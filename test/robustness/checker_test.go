@@ -10,12 +10,15 @@ import (
 	"time"
 )
 
-// sample makes a model of n random states, 10 apart in time.
-func sample(seed uint64, n int) *model {
+// sampled is how many states a sample has behind the first.
+const sampled = 60
+
+// sample makes a model of random states, 10 apart in time.
+func sample(seed uint64) *model {
 	l := &ledger{r: rand.New(rand.NewPCG(seed, 1)), rows: map[string]*record{}, size: 5}
 	m := newModel()
 	m.commit(&state{before: 5, after: 5, rows: map[string]*record{}, calm: true})
-	for i := range n {
+	for i := range sampled {
 		t := l.draw(i % lanes)
 		l.keep(t)
 		at := uint64(i+1) * 10
@@ -27,6 +30,7 @@ func sample(seed uint64, n int) *model {
 // ideal is the history of a client that joins at a state and keeps up to the
 // end.
 type ideal struct {
+	t     *testing.T
 	m     *model
 	p     *profile
 	v     *view
@@ -114,21 +118,21 @@ func profileOf(kind string) *profile {
 func TestRightHistoriesPass(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(30) {
-		m := sample(seed, 60)
+		m := sample(seed)
 		newIdeal(m, profileOf(kindChanges), 20).expect(t, "")
 		newIdeal(m, profileOf(kindRows), 20).expect(t, "")
 	}
 }
 
 // find returns the n-th message of which ok holds.
-func (d *ideal) find(t *testing.T, ok func(*message) bool) int {
-	t.Helper()
+func (d *ideal) find(ok func(*message) bool) int {
+	d.t.Helper()
 	for i, s := range d.steps {
 		if s.Message != nil && i > 25 && ok(s.Message) {
 			return i
 		}
 	}
-	t.Fatal("the sample has no such message")
+	d.t.Fatal("the sample has no such message")
 	return 0
 }
 
@@ -140,21 +144,21 @@ func has(op string) func(*message) bool {
 // has for it.
 var corruptions = []struct {
 	name, kind, want string
-	spoil            func(t *testing.T, d *ideal)
+	spoil            func(d *ideal)
 }{
-	{"a lost message", kindRows, "torn", func(t *testing.T, d *ideal) {
-		i := d.find(t, has("INSERT"))
+	{"a lost message", kindRows, "torn", func(d *ideal) {
+		i := d.find(has("INSERT"))
 		d.steps = slices.Delete(d.steps, i, i+1)
 	}},
-	{"a lost last message", kindRows, "lost: the rows are not the final ones", func(t *testing.T, d *ideal) {
+	{"a lost last message", kindRows, "lost: the rows are not the final ones", func(d *ideal) {
 		n := len(d.steps) - 2
 		d.steps = slices.Delete(d.steps, n, n+1)
 	}},
-	{"a lost row of a frame", kindChanges, "torn", func(t *testing.T, d *ideal) {
-		m := d.steps[d.find(t, has("INSERT"))].Message
+	{"a lost row of a frame", kindChanges, "torn", func(d *ideal) {
+		m := d.steps[d.find(has("INSERT"))].Message
 		m.Events = m.Events[1:]
 	}},
-	{"a state that was left out", kindChanges, "lost: the client keeps up", func(t *testing.T, d *ideal) {
+	{"a state that was left out", kindChanges, "lost: the client keeps up", func(d *ideal) {
 		var kept []*step
 		joined := false
 		for _, s := range d.steps {
@@ -170,16 +174,16 @@ var corruptions = []struct {
 		}
 		d.steps = kept
 	}},
-	{"the same message twice", kindRows, "INSERT of a row that the client has", func(t *testing.T, d *ideal) {
-		i := d.find(t, has("INSERT"))
+	{"the same message twice", kindRows, "INSERT of a row that the client has", func(d *ideal) {
+		i := d.find(has("INSERT"))
 		d.steps = slices.Insert(d.steps, i, d.steps[i])
 	}},
-	{"the same update twice", kindChanges, "nothing happened", func(t *testing.T, d *ideal) {
-		m := d.steps[d.find(t, has("UPDATE"))].Message
+	{"the same update twice", kindChanges, "nothing happened", func(d *ideal) {
+		m := d.steps[d.find(has("UPDATE"))].Message
 		m.Events = append(m.Events, m.Events[0])
 	}},
-	{"an update that changes nothing", kindRows, "nothing happened", func(t *testing.T, d *ideal) {
-		i := d.find(t, has("UPDATE"))
+	{"an update that changes nothing", kindRows, "nothing happened", func(d *ideal) {
+		i := d.find(has("UPDATE"))
 		for d.steps[i].Message.Time == d.steps[i+1].Message.Time {
 			i++
 		}
@@ -188,74 +192,74 @@ var corruptions = []struct {
 		again.Time++
 		d.steps = slices.Insert(d.steps, i+1, &step{What: stepMessage, Message: &again})
 	}},
-	{"an unknown row deleted", kindRows, "DELETE of a row that the client does not have", func(t *testing.T, d *ideal) {
-		i := d.find(t, has("DELETE"))
+	{"an unknown row deleted", kindRows, "DELETE of a row that the client does not have", func(d *ideal) {
+		i := d.find(has("DELETE"))
 		d.steps = slices.Insert(d.steps, i, d.steps[i])
 	}},
-	{"an unknown row updated", kindChanges, "UPDATE of a row that the client does not have", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("INSERT"))].Message.Events[0].Op = "UPDATE"
+	{"an unknown row updated", kindChanges, "UPDATE of a row that the client does not have", func(d *ideal) {
+		d.steps[d.find(has("INSERT"))].Message.Events[0].Op = "UPDATE"
 	}},
-	{"a step back in time", kindRows, "time went back", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("UPDATE"))].Message.Time -= 100
+	{"a step back in time", kindRows, "time went back", func(d *ideal) {
+		d.steps[d.find(has("UPDATE"))].Message.Time -= 100
 	}},
-	{"a frame with the rows of an earlier time", kindChanges, "torn", func(t *testing.T, d *ideal) {
-		i := d.find(t, has("UPDATE"))
+	{"a frame with the rows of an earlier time", kindChanges, "torn", func(d *ideal) {
+		i := d.find(has("UPDATE"))
 		d.steps[i].Message.Time = d.steps[i-1].Message.Time
 	}},
-	{"a time in two parts", kindRows, "torn", func(t *testing.T, d *ideal) {
-		i := d.find(t, func(m *message) bool { return m.Time > 400 })
+	{"a time in two parts", kindRows, "torn", func(d *ideal) {
+		i := d.find(func(m *message) bool { return m.Time > 400 })
 		for d.steps[i].Message.Time != d.steps[i+1].Message.Time {
 			i++
 		}
 		d.steps[i].Message.Time--
 	}},
-	{"a stale cell", kindChanges, "torn", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("UPDATE"))].Message.Events[0].Row[1] = "stale"
+	{"a stale cell", kindChanges, "torn", func(d *ideal) {
+		d.steps[d.find(has("UPDATE"))].Message.Events[0].Row[1] = "stale"
 	}},
-	{"a field that is not named", kindRows, "names fields", func(t *testing.T, d *ideal) {
-		e := &d.steps[d.find(t, func(m *message) bool { return len(m.Events[0].Fields) == 2 })].Message.Events[0]
+	{"a field that is not named", kindRows, "names fields", func(d *ideal) {
+		e := &d.steps[d.find(func(m *message) bool { return len(m.Events[0].Fields) == 2 })].Message.Events[0]
 		e.Fields = e.Fields[:1]
 	}},
-	{"a field too many", kindChanges, "names fields", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("UPDATE"))].Message.Events[0].Fields = columnNames()
+	{"a field too many", kindChanges, "names fields", func(d *ideal) {
+		d.steps[d.find(has("UPDATE"))].Message.Events[0].Fields = columnNames()
 	}},
-	{"no fields", kindRows, "UPDATE that names no field", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("UPDATE"))].Message.Events[0].Fields = nil
+	{"no fields", kindRows, "UPDATE that names no field", func(d *ideal) {
+		d.steps[d.find(has("UPDATE"))].Message.Events[0].Fields = nil
 	}},
-	{"an insert without all fields", kindChanges, "does not name all fields", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("INSERT"))].Message.Events[0].Fields = []string{"id"}
+	{"an insert without all fields", kindChanges, "does not name all fields", func(d *ideal) {
+		d.steps[d.find(has("INSERT"))].Message.Events[0].Fields = []string{"id"}
 	}},
-	{"a deleted row as it never was", kindChanges, "carries", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("DELETE"))].Message.Events[0].Row[1] = "other"
+	{"a deleted row as it never was", kindChanges, "carries", func(d *ideal) {
+		d.steps[d.find(has("DELETE"))].Message.Events[0].Row[1] = "other"
 	}},
-	{"the wrong operation", kindRows, "INSERT of a row that the client has", func(t *testing.T, d *ideal) {
-		e := &d.steps[d.find(t, has("UPDATE"))].Message.Events[0]
+	{"the wrong operation", kindRows, "INSERT of a row that the client has", func(d *ideal) {
+		e := &d.steps[d.find(has("UPDATE"))].Message.Events[0]
 		e.Op, e.Fields = "INSERT", columnNames()
 	}},
-	{"the wrong first kind", kindChanges, "the first frame is LIVE", func(_ *testing.T, d *ideal) { d.steps[1].Message.Kind = "LIVE" }},
-	{"a second snapshot", kindChanges, "after a complete set", func(t *testing.T, d *ideal) {
-		d.steps[d.find(t, has("UPDATE"))].Message.Kind = "SNAPSHOT"
+	{"the wrong first kind", kindChanges, "the first frame is LIVE", func(d *ideal) { d.steps[1].Message.Kind = "LIVE" }},
+	{"a second snapshot", kindChanges, "after a complete set", func(d *ideal) {
+		d.steps[d.find(has("UPDATE"))].Message.Kind = "SNAPSHOT"
 	}},
-	{"a reset without need", kindChanges, "RESET, though", func(t *testing.T, d *ideal) {
-		i := d.find(t, has("UPDATE"))
+	{"a reset without need", kindChanges, "RESET, though", func(d *ideal) {
+		i := d.find(has("UPDATE"))
 		n := len(d.steps)
 		d.snapshot("RESET", int(d.steps[i].Message.Time/10))
 		d.steps = slices.Insert(d.steps[:n], i+1, d.steps[n])
 	}},
-	{"no cursor", kindChanges, "without a cursor", func(t *testing.T, d *ideal) { d.steps[d.find(t, has("UPDATE"))].Message.Cursor = "" }},
-	{"a set without end", kindChanges, "has no end", func(_ *testing.T, d *ideal) { d.steps[len(d.steps)-2].Message.Last = false }},
-	{"too many rows", kindChanges, "rows in a frame of at most", func(_ *testing.T, d *ideal) { d.p.MaxRows = 1 }},
-	{"too often", kindChanges, "maxRate", func(_ *testing.T, d *ideal) { d.p.MaxRate = 3 }},
-	{"an error", kindRows, "error: boom", func(_ *testing.T, d *ideal) { d.add(&step{What: stepError, Note: "boom"}) }},
-	{"resynchronized without need", kindRows, "RESYNC_REQUIRED", func(_ *testing.T, d *ideal) {
+	{"no cursor", kindChanges, "without a cursor", func(d *ideal) { d.steps[d.find(has("UPDATE"))].Message.Cursor = "" }},
+	{"a set without end", kindChanges, "has no end", func(d *ideal) { d.steps[len(d.steps)-2].Message.Last = false }},
+	{"too many rows", kindChanges, "rows in a frame of at most", func(d *ideal) { d.p.MaxRows = 1 }},
+	{"too often", kindChanges, "maxRate", func(d *ideal) { d.p.MaxRate = 3 }},
+	{"an error", kindRows, "error: boom", func(d *ideal) { d.add(&step{What: stepError, Note: "boom"}) }},
+	{"resynchronized without need", kindRows, "RESYNC_REQUIRED", func(d *ideal) {
 		d.add(&step{What: stepError, Note: "RESYNC_REQUIRED"})
 	}},
-	{"money lost", kindRows, "sum of all balances", func(_ *testing.T, d *ideal) {
+	{"money lost", kindRows, "sum of all balances", func(d *ideal) {
 		last := d.m.states[len(d.m.states)-1]
 		for key, r := range last.rows {
 			last.rows[key] = r.with(func(c []string) { c[balance] = "1" })
 		}
-		*d = ideal{m: d.m, p: d.p, v: newView(d.m, &d.p.Where)}
+		*d = ideal{t: d.t, m: d.m, p: d.p, v: newView(d.m, &d.p.Where)}
 		d.add(&step{What: stepOpen})
 		d.snapshot("SNAPSHOT", len(d.m.states)-1)
 		d.add(&step{What: stepQuiet, State: len(d.m.states) - 1})
@@ -267,16 +271,18 @@ func TestCheckerComplains(t *testing.T) {
 	for _, c := range corruptions {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			d := newIdeal(sample(4, 60), profileOf(c.kind), 20)
-			c.spoil(t, d)
+			d := newIdeal(sample(4), profileOf(c.kind), 20)
+			d.t = t
+			c.spoil(d)
 			d.expect(t, c.want)
 		})
 	}
 }
 
 // resumption is a history that goes on behind a cursor.
-func resumption(from, held, to int, kind string) *ideal {
-	d := newIdeal(sample(4, 60), profileOf(kindChanges), held)
+func resumption(from, held int, kind string) *ideal {
+	const to = 45
+	d := newIdeal(sample(4), profileOf(kindChanges), held)
 	d.steps = d.steps[:2] // the client holds the state held
 	d.add(&step{What: stepEnd})
 	d.add(&step{What: stepOpen, Resume: fmt.Sprint("c", from)})
@@ -307,17 +313,17 @@ func resumption(from, held, to int, kind string) *ideal {
 
 func TestCheckerOfResumption(t *testing.T) {
 	t.Parallel()
-	resumption(30, 30, 45, "RESUMED").expect(t, "")
-	resumption(30, 38, 45, "RESUMED").expect(t, "")
-	resumption(30, 38, 45, "RESET").expect(t, "")
-	resumption(30, 30, 45, "SNAPSHOT").expect(t, "after a cursor is SNAPSHOT")
-	resumption(30, 30, 45, "LIVE").expect(t, "after a cursor is LIVE")
+	resumption(30, 30, "RESUMED").expect(t, "")
+	resumption(30, 38, "RESUMED").expect(t, "")
+	resumption(30, 38, "RESET").expect(t, "")
+	resumption(30, 30, "SNAPSHOT").expect(t, "after a cursor is SNAPSHOT")
+	resumption(30, 30, "LIVE").expect(t, "after a cursor is LIVE")
 
-	d := resumption(38, 38, 45, "RESET")
+	d := resumption(38, 38, "RESET")
 	d.p.Reaches = true
 	d.expect(t, "RESET, though nothing was broken since the cursor")
 
-	d = resumption(30, 38, 45, "RESUMED")
+	d = resumption(30, 38, "RESUMED")
 	for i := range d.steps[4].Message.Events {
 		if e := &d.steps[4].Message.Events[i]; e.Op == "UPDATE" {
 			e.Fields = []string{"big"}
@@ -325,16 +331,16 @@ func TestCheckerOfResumption(t *testing.T) {
 	}
 	d.expect(t, "no frame of the RESUMED set names it")
 
-	d = resumption(38, 38, 45, "RESET")
+	d = resumption(38, 38, "RESET")
 	d.p.Difference = true
 	d.expect(t, "wants no snapshot")
 
-	d = resumption(30, 38, 45, "RESUMED")
+	d = resumption(30, 38, "RESUMED")
 	m := d.steps[4].Message
 	m.From = "c31"
 	d.expect(t, "RESUMED from")
 
-	d = resumption(30, 38, 45, "RESUMED")
+	d = resumption(30, 38, "RESUMED")
 	m = d.steps[4].Message
 	m.Events = nil
 	d.expect(t, "torn")
@@ -343,7 +349,7 @@ func TestCheckerOfResumption(t *testing.T) {
 func TestCheckerOfSetBack(t *testing.T) {
 	t.Parallel()
 	back := func(era int) *ideal {
-		d := newIdeal(sample(4, 60), profileOf(kindChanges), 60)
+		d := newIdeal(sample(4), profileOf(kindChanges), 60)
 		old := d.m.states[60]
 		d.m.commit(&state{before: 3, after: 3, era: era, rows: old.rows, calm: true})
 		d.put("LIVE", 61, nil)
@@ -355,7 +361,7 @@ func TestCheckerOfSetBack(t *testing.T) {
 
 func TestCheckerOfAnswers(t *testing.T) {
 	t.Parallel()
-	m := sample(4, 60)
+	m := sample(4)
 	p := &profile{Kind: kindQuery, Select: selection{0, 3}, Filter: "{}"}
 	answer := func(state int) *step {
 		s := &step{What: stepMessage, State: 60, Message: &message{}}

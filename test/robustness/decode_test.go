@@ -3,6 +3,7 @@ package robustness
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -122,7 +123,7 @@ func (w *wireRow) event(p *profile) (e event, err error) {
 
 func (f *wireFrame) message(p *profile) (*message, error) {
 	if f.Last == nil || f.SentAt.IsZero() {
-		return nil, fmt.Errorf("a frame without last or sentAt")
+		return nil, errors.New("a frame without last or sentAt")
 	}
 	m := &message{Kind: f.Kind, Last: *f.Last, Cursor: f.Cursor, From: f.From, State: f.State}
 	var err error

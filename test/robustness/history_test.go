@@ -136,17 +136,23 @@ func (p *profile) fields() bool {
 }
 
 func (p *profile) String() string {
-	out := fmt.Sprintf("%s: %s over %s, where %s, columns %v", p.Name, p.Kind, p.Transport, p.Filter, p.Select.names())
-	if p.MaxRate > 0 {
-		out += fmt.Sprintf(", maxRate %v", p.MaxRate)
-	}
-	if p.MaxRows > 0 {
-		out += fmt.Sprintf(", maxRows %d", p.MaxRows)
-	}
-	for what, is := range map[string]bool{"resumes": p.Resumes, "keeps up": p.Eager, "snapshot: false": p.Difference, "where as a variable": p.Variables} {
-		if is {
-			out += ", " + what
+	out := []string{fmt.Sprintf("%s: %s over %s", p.Name, p.Kind, p.Transport), "where " + p.Filter, fmt.Sprintf("columns %v", p.Select.names())}
+	for _, o := range []struct {
+		is   bool
+		text string
+	}{
+		{p.MaxRate > 0, fmt.Sprintf("maxRate %v", p.MaxRate)},
+		{p.MaxRows > 0, fmt.Sprintf("maxRows %d", p.MaxRows)},
+		{p.Variables, "where as a variable"},
+		{p.Numbers, "numbers: NUMBER"},
+		{p.Format != "", p.Format},
+		{p.Resumes, "resumes"},
+		{p.Difference, "with snapshot: false"},
+		{p.Eager, "keeps up"},
+	} {
+		if o.is {
+			out = append(out, o.text)
 		}
 	}
-	return out
+	return strings.Join(out, ", ")
 }

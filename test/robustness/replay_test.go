@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -138,11 +137,18 @@ func (r *replay) forget() {
 	r.base, r.news = -1, nil
 }
 
+// failed takes an error: only those that what went wrong explains.
 func (r *replay) failed(s *step) {
+	explained := false
 	switch {
-	case strings.Contains(s.Note, resync) && (r.p.Kind == kindRows && !(r.p.Eager && s.Calm) || r.p.Difference && r.resume != ""):
-	case strings.Contains(s.Note, "SOURCE_NOT_READY") && !s.Calm:
-	default:
+	case strings.Contains(s.Note, "SOURCE_NOT_READY"):
+		explained = !s.Calm
+	case strings.Contains(s.Note, resync) && r.p.Kind == kindRows:
+		explained = !r.p.Eager || !s.Calm
+	case strings.Contains(s.Note, resync):
+		explained = r.p.Difference && r.resume != ""
+	}
+	if !explained {
 		r.complain("error: %s", s.Note)
 	}
 }
@@ -294,24 +300,6 @@ func (r *replay) events(m *message, idempotent bool) {
 	}
 }
 
-// covered checks that a RESUMED set names every column that differs from what
-// the client had before it: clients may take over those alone. The client may
-// have had a newer row than some frame of the set, so only the whole set counts.
-func (r *replay) covered() {
-	for key, fields := range r.named {
-		old, now := r.before[key], r.rows[key]
-		if old == nil || now == nil {
-			continue
-		}
-		for i, c := range r.p.Select {
-			if old[i] != now[i] && !fields[columns[c].name] {
-				r.complain("%s of key %s changed, and no frame of the RESUMED set names it: %s before, %s now",
-					columns[c].name, key, show(old), show(now))
-			}
-		}
-	}
-}
-
 // find returns which states of a time the rows can be.
 func (r *replay) find(time uint64) (fit []int) {
 	for _, i := range r.m.at(time) {
@@ -343,74 +331,6 @@ func (r *replay) equal(i int) bool {
 		}
 	}
 	return true
-}
-
-// arrive notes that the rows are those of a state: of that one among some to
-// which the events lead best.
-func (r *replay) arrive(states []int) {
-	var least []string
-	for n, to := range states {
-		wrong := r.way(to)
-		if n == 0 || len(wrong) < len(least) {
-			least, states[0] = wrong, to
-		}
-	}
-	for _, text := range least {
-		r.complain("%s", text)
-	}
-	r.base, r.news = states[0], nil
-}
-
-// way says what is wrong with the events on the way to a state. If it is one
-// visible step from the last one, the events are known exactly, whether or not
-// the client keeps up.
-func (r *replay) way(to int) (wrong []string) {
-	from := r.base
-	if from < 0 {
-		return nil
-	}
-	if to < from {
-		return []string{fmt.Sprintf("state %d again after %d", to, from)}
-	}
-	if missed := r.v.skipped(from, to); missed > 0 {
-		if r.p.Eager && r.m.calm(from+1, to) {
-			wrong = append(wrong, fmt.Sprintf("lost: the client keeps up and was not shown state %d of time %d", missed, r.m.states[missed].after))
-		}
-		return wrong
-	}
-	want := r.v.between(from, to)
-	for _, e := range r.news {
-		w, ok := want[e.Key]
-		delete(want, e.Key)
-		if !ok {
-			wrong = append(wrong, fmt.Sprintf("nothing happened that the client sees, or it is said twice: %s %s %s fields %v",
-				e.Op, e.Key, show(e.Row), e.Fields))
-			continue
-		}
-		if text := r.exact(e, w); text != "" {
-			wrong = append(wrong, text)
-		}
-	}
-	for key, w := range want {
-		wrong = append(wrong, fmt.Sprintf("lost: %s of %s", w.op, key))
-	}
-	return wrong
-}
-
-// exact compares an event with what happened.
-func (r *replay) exact(e *event, w transition) (wrong string) {
-	if e.Op != w.op && (e.Op != "UPSERT" || w.op == "DELETE") {
-		return fmt.Sprintf("%s of %s, which was an %s", e.Op, e.Key, w.op)
-	}
-	if w.op == "UPDATE" && r.p.fields() {
-		if fields := changed(w.old, w.row); !slices.Equal(fields, e.Fields) {
-			return fmt.Sprintf("UPDATE of %s names fields %v instead of %v", e.Key, e.Fields, fields)
-		}
-	}
-	if e.Row != nil && !slices.Equal(e.Row, r.p.Select.of(w.row)) {
-		return fmt.Sprintf("%s of %s carries %s instead of %s", e.Op, e.Key, show(e.Row), show(r.p.Select.of(w.row)))
-	}
-	return ""
 }
 
 // answer takes the answer of a query: it is one whole state, none older than
@@ -460,90 +380,5 @@ func (r *replay) quiet(s *step) {
 	}
 	if r.p.Filter == "{}" && slices.Contains(r.p.Select, balance) {
 		r.sum(s.State)
-	}
-}
-
-// sum checks without the model's rows that no money came or went.
-func (r *replay) sum(state int) {
-	got, want := 0, 0
-	at := slices.Index(r.p.Select, balance)
-	for _, cells := range r.rows {
-		n, _ := strconv.Atoi(cells[at])
-		got += n
-	}
-	for _, row := range r.m.states[0].rows {
-		want += row.money()
-	}
-	if got != want {
-		r.complain("the sum of all balances is %d instead of %d in state %d", got, want, state)
-	}
-}
-
-// difference says how the rows differ from the nearest of some states.
-func (r *replay) difference(states []int) string {
-	best := ""
-	for _, i := range states {
-		text := r.against(i)
-		if best == "" || strings.Count(text, "\n") < strings.Count(best, "\n") {
-			best = text
-		}
-	}
-	return best
-}
-
-func (r *replay) against(i int) string {
-	want := r.v.rows(r.m.states[i])
-	var b strings.Builder
-	fmt.Fprintf(&b, "    state %d (time %d to %d), columns %v\n", i, r.m.states[i].before, r.m.states[i].after, r.p.Select.names())
-	keys := maps.Clone(r.rows)
-	for key, w := range want {
-		if got, ok := r.rows[key]; ok && slices.Equal(got, r.p.Select.of(w)) {
-			delete(keys, key)
-		} else {
-			keys[key] = got
-		}
-	}
-	for n, key := range slices.Sorted(maps.Keys(keys)) {
-		if n == 10 {
-			fmt.Fprintf(&b, "    ... %d more\n", len(keys)-n)
-			break
-		}
-		is, should := "absent", "absent"
-		if got, ok := r.rows[key]; ok {
-			is = show(got)
-		}
-		if w, ok := want[key]; ok {
-			should = show(r.p.Select.of(w))
-		}
-		fmt.Fprintf(&b, "    key %s: client has %s, upstream had %s\n", key, is, should)
-	}
-	return strings.TrimRight(b.String(), "\n")
-}
-
-// rate checks that a client with maxRate is not told more often.
-func (r *replay) rate(steps []*step) {
-	if r.p.MaxRate == 0 || r.p.Kind == kindQuery || r.p.Kind == kindPoll {
-		return
-	}
-	const window = 2.0 // seconds
-	var passes []float64
-	last := uint64(0)
-	for i, s := range steps {
-		switch {
-		case s.What == stepOpen || s.What == stepStall:
-			passes, last = nil, 0
-		case s.What != stepMessage || len(s.Message.Events) == 0 || s.Message.Time == last:
-		case s.Message.Kind == "" || s.Message.Kind == "LIVE" && s.Message.Last:
-			last = s.Message.Time
-			passes = append(passes, s.At.Seconds())
-			for passes[0] < s.At.Seconds()-window {
-				passes = passes[1:]
-			}
-			if limit := r.p.MaxRate*window + 2; float64(len(passes)) > limit {
-				r.step = i
-				r.complain("maxRate %v: %d times in %v seconds", r.p.MaxRate, len(passes), window)
-				return
-			}
-		}
 	}
 }

@@ -164,9 +164,10 @@ func (r *round) arrive(when string) {
 	n, final := r.m.last()
 	end := time.Now().Add(patience)
 	for i, c := range r.clients {
-		why := ""
-		for why = c.behind(r.views[i], final); why != "" && time.Now().Before(end); why = c.behind(r.views[i], final) {
+		why := c.behind(r.views[i], final)
+		for why != "" && time.Now().Before(end) {
 			rest(r.t.Context(), 10*time.Millisecond)
+			why = c.behind(r.views[i], final)
 		}
 		if why != "" {
 			r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, patience, why))
