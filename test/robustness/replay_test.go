@@ -58,8 +58,8 @@ type replay struct {
 
 	rows held
 	time uint64
-	told bool // time is valid
-	base int  // the newest state that the rows were proved to be; -1: none yet
+	told bool  // time is valid
+	base []int // the states that the rows can be as of last, ascending; none: not known
 	news []*event
 
 	cursors map[string]uint64 // their times
@@ -79,7 +79,7 @@ type replay struct {
 
 // check returns every broken promise of a history.
 func check(m *model, p *profile, steps []*step) []complaint {
-	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, base: -1, cursors: map[string]uint64{}}
+	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, cursors: map[string]uint64{}}
 	for i, s := range steps {
 		r.step, r.calm = i, s.Calm
 		r.take(s)
@@ -102,7 +102,7 @@ func (r *replay) take(s *step) {
 	case stepEnd:
 		r.open = false
 		if r.p.Kind == kindQuery && s.Note != answered {
-			r.base = -1 // the gateway may be another one
+			r.base = nil // the gateway may be another one
 		}
 	case stepError:
 		r.open = false
@@ -134,7 +134,7 @@ func (r *replay) begin(s *step) {
 
 // forget gives up knowing which state the rows are.
 func (r *replay) forget() {
-	r.base, r.news = -1, nil
+	r.base, r.news = nil, nil
 }
 
 // failed takes an error: only those that what went wrong explains.
@@ -181,7 +181,7 @@ func (r *replay) border(time uint64) {
 		r.arrive(found)
 		return
 	}
-	if at := r.m.at(time); r.p.Eager && r.m.calm(at[0], at[len(at)-1]) && (r.base < 0 || r.m.calm(r.base+1, at[0])) {
+	if at := r.m.at(time); r.p.Eager && r.m.calm(at[0], at[len(at)-1]) && (r.base == nil || r.m.calm(r.base[0]+1, at[0])) {
 		r.complain("torn: at the end of time %d the rows are not those of that time:\n%s", time, r.difference(at))
 	}
 	r.forget()
@@ -219,7 +219,7 @@ func (r *replay) frame(m *message) {
 		return
 	}
 	if m.Kind != "LIVE" {
-		r.base = -1
+		r.base = nil
 	}
 	r.arrive(found)
 }
@@ -250,7 +250,7 @@ func (r *replay) kinds(m *message) {
 	if r.within == "" || m.Kind != r.within {
 		r.seen = map[string]bool{}
 		if m.Kind == "RESET" {
-			if r.p.Eager && r.base >= 0 && r.calm && r.m.calm(r.base, r.base) {
+			if r.p.Eager && r.base != nil && r.calm && r.m.calm(r.base[0], r.base[0]) {
 				r.complain("RESET, though the client kept up")
 			}
 			r.rows = held{}
@@ -345,14 +345,18 @@ func (r *replay) answer(s *step) {
 		r.rows[e.Key] = e.Row
 	}
 	newest := min(s.State+1, len(r.m.states)-1) // upstream shows a state before the model has it
-	for i := max(r.base, 0); i <= newest; i++ {
+	oldest := 0
+	if r.base != nil {
+		oldest = r.base[0]
+	}
+	for i := oldest; i <= newest; i++ {
 		if r.equal(i) {
-			r.base = i
+			r.base = []int{i}
 			return
 		}
 	}
-	r.complain("torn: the answer is no state from %d to %d:\n%s", r.base, newest, r.difference([]int{s.State}))
-	r.base = -1
+	r.complain("torn: the answer is no state from %d to %d:\n%s", oldest, newest, r.difference([]int{s.State}))
+	r.base = nil
 }
 
 // quiet expects the newest state.

@@ -8,30 +8,40 @@ import (
 	"strings"
 )
 
-// arrive notes that the rows are those of a state: of that one among some to
-// which the events lead best.
+// arrive notes that the rows are one of some states: those to which the events
+// lead best. Where upstream does not name its times, states that look alike to
+// the client cannot always be told apart.
 func (r *replay) arrive(states []int) {
 	var least []string
-	for n, to := range states {
-		wrong := r.way(to)
-		if n == 0 || len(wrong) < len(least) {
-			least, states[0] = wrong, to
+	var best []int
+	for _, to := range states {
+		wrong := r.wayFromAny(to)
+		switch {
+		case best == nil || len(wrong) < len(least):
+			least, best = wrong, []int{to}
+		case len(wrong) == len(least):
+			best = append(best, to)
 		}
 	}
 	for _, text := range least {
 		r.complain("%s", text)
 	}
-	r.base, r.news = states[0], nil
+	r.base, r.news = best, nil
 }
 
-// way says what is wrong with the events on the way to a state. If it is one
-// visible step from the last one, the events are known exactly, whether or not
-// the client keeps up.
-func (r *replay) way(to int) (wrong []string) {
-	from := r.base
-	if from < 0 {
-		return nil
+func (r *replay) wayFromAny(to int) (least []string) {
+	for n, from := range r.base {
+		if wrong := r.way(from, to); n == 0 || len(wrong) < len(least) {
+			least = wrong
+		}
 	}
+	return least
+}
+
+// way says what is wrong with the events on the way from one state to another.
+// If the states are one visible step apart, the events are known exactly,
+// whether or not the client keeps up.
+func (r *replay) way(from, to int) (wrong []string) {
 	if to < from {
 		return []string{fmt.Sprintf("state %d again after %d", to, from)}
 	}
