@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// watch runs one row through the machine, a letter of script for each unit of
+// script runs one row through the machine, a letter for each unit of
 // time: H fire is true, - hold, o over (or gone), x nobody looks. Restarts go
 // through the encoded status. The result has F and C where those were told.
-func watch(t *testing.T, r Rule, begin bool, script string) string {
+func script(t *testing.T, r Rule, begin bool, letters string) string {
 	t.Helper()
 	var out strings.Builder
 	var stored []byte
 	known, down := Seen(255), false
-	for i, letter := range script {
+	for i, letter := range letters {
 		now := int64(i + 1)
 		if letter == 'x' {
 			down = true
@@ -80,7 +80,7 @@ func TestMachine(t *testing.T) {
 		{name: "silence, over a restart", begin: true, script: "HxHoH", want: "....F"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := watch(t, c.rule, c.begin, c.script); got != c.want {
+			if got := script(t, c.rule, c.begin, c.script); got != c.want {
 				t.Errorf("%s\nsaid %s\nwant %s", c.script, got, c.want)
 			}
 		})
