@@ -22,6 +22,12 @@ var allowed = map[string][]string{
 	"internal/backend/materialize":  {"internal/source", "internal/copytext", "internal/relation"},
 	"internal/backend/postgres/...": {"internal/source", "internal/copytext", "internal/relation", "internal/backend/postgres/..."},
 
+	// Triggers' deliveries.
+	"internal/webhook":       {"internal/webhook/sign"},
+	"internal/webhook/store": {"internal/webhook"},
+	"internal/webhook/sign":  nil,
+	"internal/webhook/guard": nil,
+
 	// What clients see.
 	"internal/naming":        nil,
 	"internal/codec":         {"internal/feed", "internal/relation"},
@@ -83,6 +89,9 @@ var libraries = map[string][]string{
 		"internal/backend/...", "internal/catalog", "internal/mzsim/...", "internal/testpg", "examples/postgres/...", "test/...",
 	},
 	"github.com/knadh/koanf":              {"internal/config"},
+	"github.com/nats-io/nats-server/v2":   {"internal/webhook/store"},
+	"github.com/nats-io/nats.go":          {"internal/webhook/store"},
+	"github.com/nats-io/nuid":             {"internal/webhook/store"},
 	"github.com/prometheus/client_golang": {"internal/telemetry", "internal/app"},
 	"github.com/spf13/cobra":              {"cmd/tycostream"},
 	"github.com/spf13/pflag":              {"cmd/tycostream", "internal/config"},
