@@ -346,6 +346,21 @@ func TestCheckerOfResumption(t *testing.T) {
 	d.expect(t, "torn")
 }
 
+func TestCheckerOfGatewaysBehind(t *testing.T) {
+	t.Parallel()
+	resumption(30, 50, "RESUMED").expect(t, "") // it was at 50, and goes on at 45
+
+	stray := func(after time.Duration) *ideal {
+		d := resumption(30, 38, "RESUMED")
+		d.steps = d.steps[:5]
+		d.put("LIVE", 45, []event{{Op: "DELETE", Key: "999", Row: make([]string, 4), Fields: columnNames()}})
+		d.steps[5].At = d.steps[4].At + after
+		return d
+	}
+	stray(time.Second).expect(t, "nothing happened") // the row was in no state, but may be deleted
+	stray(time.Minute).expect(t, "DELETE of a row that the client does not have")
+}
+
 func TestCheckerOfSetBack(t *testing.T) {
 	t.Parallel()
 	back := func(era int) *ideal {

@@ -173,7 +173,7 @@ func (c *client) take(m *message) {
 		c.rows, c.cursors = held{}, nil
 	}
 	for i := range m.Events {
-		c.rows.apply(&m.Events[i], c.p, true)
+		c.rows.apply(&m.Events[i], c.p, idempotent)
 	}
 	c.within, c.state = m.Kind != "" && !m.Last, m.State
 	if m.Last && m.Cursor != "" {

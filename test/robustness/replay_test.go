@@ -5,26 +5,35 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // held is a client's set of rows: the selected cells by key. It is what a
 // program that believes every message would hold.
 type held map[string][]string
 
-// apply takes one event in and says what is wrong with it. In a RESUMED frame
-// rows may be inserted that are there, and deleted that are not.
-func (h held) apply(e *event, p *profile, idempotent bool) (wrong string) {
+// leniency is what a client has to put up with after it has resumed.
+type leniency uint8
+
+const (
+	strict     leniency = iota
+	deaths              // rows may be deleted that it does not have
+	idempotent          // and inserted that it has, and be told as they were
+)
+
+// apply takes one event in and says what is wrong with it.
+func (h held) apply(e *event, p *profile, l leniency) (wrong string) {
 	old, ok := h[e.Key]
 	switch {
-	case e.Op == "INSERT" && ok && !idempotent:
+	case e.Op == "INSERT" && ok && l < idempotent:
 		wrong = "INSERT of a row that the client has"
-	case e.Op == "UPDATE" && !ok && !idempotent:
+	case e.Op == "UPDATE" && !ok && l < idempotent:
 		wrong = "UPDATE of a row that the client does not have"
-	case e.Op == "DELETE" && !ok && !idempotent:
+	case e.Op == "DELETE" && !ok && l < deaths:
 		wrong = "DELETE of a row that the client does not have"
 	case e.Op == "UPDATE" && len(e.Fields) == 0:
 		wrong = "UPDATE that names no field"
-	case e.Op == "UPDATE" && ok && !idempotent:
+	case e.Op == "UPDATE" && ok && l < idempotent:
 		for i, c := range p.Select {
 			if old[i] != e.Row[i] && !slices.Contains(e.Fields, columns[c].name) {
 				wrong = columns[c].name + " changed and is not in fields"
@@ -72,7 +81,12 @@ type replay struct {
 	before held                       // the rows when the subscription began
 	named  map[string]map[string]bool // the fields that a RESUMED set names, by key
 
+	newest  uint64        // the time of the last complete set
+	ahead   uint64        // what newest was when the client came back, while the gateway is not there yet
+	resumed time.Duration // when the client was told RESUMED; 0: it was not
+
 	step       int
+	at         time.Duration
 	calm       bool // nothing was broken at this step
 	complaints []complaint
 }
@@ -81,7 +95,7 @@ type replay struct {
 func check(m *model, p *profile, steps []*step) []complaint {
 	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, cursors: map[string]uint64{}}
 	for i, s := range steps {
-		r.step, r.calm = i, s.Calm
+		r.step, r.calm, r.at = i, s.Calm, s.At
 		r.take(s)
 		if len(r.complaints) > 20 {
 			break
@@ -112,7 +126,7 @@ func (r *replay) take(s *step) {
 		case r.p.Kind == kindQuery:
 			r.answer(s)
 		case r.p.frames():
-			r.frame(s.Message)
+			r.frame(s)
 		default:
 			r.row(s.Message)
 		}
@@ -126,6 +140,11 @@ func (r *replay) begin(s *step) {
 		r.rows = held{}
 	}
 	r.open, r.resume, r.fresh, r.within, r.told = true, s.Resume, true, "", false
+	if s.Resume == "" {
+		r.newest = 0
+	}
+	r.ahead = r.newest
+	r.resumed = 0
 	r.before, r.named = maps.Clone(r.rows), map[string]map[string]bool{}
 	if r.p.Kind != kindQuery { // answers of one gateway never go back
 		r.forget()
@@ -168,7 +187,7 @@ func (r *replay) row(m *message) {
 		r.border(r.time)
 	}
 	r.clock(m.Time)
-	r.events(m, false)
+	r.events(m, strict)
 }
 
 // border compares the rows with the model at a time that has ended. Only a
@@ -188,7 +207,8 @@ func (r *replay) border(time uint64) {
 }
 
 // frame takes a frame.
-func (r *replay) frame(m *message) {
+func (r *replay) frame(s *step) {
+	m := s.Message
 	r.kinds(m)
 	if m.Time != 0 || len(m.Events) > 0 || m.Last {
 		r.clock(m.Time)
@@ -196,8 +216,11 @@ func (r *replay) frame(m *message) {
 	if n := len(m.Events); r.p.MaxRows > 0 && n > r.p.MaxRows {
 		r.complain("%d rows in a frame of at most %d", n, r.p.MaxRows)
 	}
-	r.events(m, m.Kind == "RESUMED")
+	r.events(m, r.leniency(m))
 	r.within = m.Kind
+	if m.Time != 0 && !r.behind(m.Time) {
+		r.newest = m.Time
+	}
 	if !m.Last {
 		if m.Cursor != "" && m.Kind != "LIVE" {
 			r.complain("a cursor in a set that has not ended")
@@ -209,6 +232,14 @@ func (r *replay) frame(m *message) {
 		r.complain("a complete set without a cursor")
 	}
 	r.cursors[m.Cursor] = m.Time
+	if m.Kind == "RESUMED" {
+		r.resumed = s.At
+	}
+	if r.behind(m.Time) {
+		r.forget()
+		return
+	}
+	r.ahead = 0
 	if m.Kind == "RESUMED" && r.p.fields() {
 		r.covered()
 	}
@@ -253,7 +284,7 @@ func (r *replay) kinds(m *message) {
 			if r.p.Eager && r.base != nil && r.calm && r.m.calm(r.base[0], r.base[0]) {
 				r.complain("RESET, though the client kept up")
 			}
-			r.rows = held{}
+			r.rows, r.ahead, r.resumed = held{}, 0, 0
 		}
 		if m.Kind != "LIVE" {
 			r.forget()
@@ -273,23 +304,46 @@ func (r *replay) reachable(m *message) bool {
 	return r.m.calm(r.m.at(then)[0], now[len(now)-1])
 }
 
-func (r *replay) events(m *message, idempotent bool) {
+// leniency is what is allowed in a frame. A gateway may be behind the one that
+// the client came from: until it has caught up, it tells the client of states
+// that are older than what the client holds. It cannot know whether it is, and
+// so deletes what may be there for a while.
+func (r *replay) leniency(m *message) leniency {
+	switch {
+	case m.Kind == "RESUMED" || r.behind(m.Time):
+		return idempotent
+	case r.resumed > 0 && r.at < r.resumed+unsure:
+		return deaths
+	}
+	return strict
+}
+
+// unsure is the gateways' resume_wait, and some time for a message on its way.
+const unsure = 6 * time.Second
+
+// behind says that a gateway is at an earlier time than the client was when it
+// came back.
+func (r *replay) behind(time uint64) bool {
+	return r.ahead > time && r.m.era(r.ahead) == r.m.era(time)
+}
+
+func (r *replay) events(m *message, l leniency) {
 	for i := range m.Events {
 		e := &m.Events[i]
 		if e.Time != 0 && e.Time > m.Time {
 			r.complain("a change of time %d in a frame of time %d", e.Time, m.Time)
 		}
-		if idempotent && r.seen[e.Key] && e.Op == "INSERT" {
+		if m.Kind == "RESUMED" && r.seen[e.Key] && e.Op == "INSERT" {
 			r.complain("key %s twice in one set", e.Key)
 		}
 		if r.seen != nil {
 			r.seen[e.Key] = true
 		}
-		if wrong := r.rows.apply(e, r.p, idempotent); wrong != "" {
+		if wrong := r.rows.apply(e, r.p, l); wrong != "" {
 			r.complain("%s: %s %s %s fields %v", wrong, e.Op, e.Key, show(e.Row), e.Fields)
 		}
 		r.news = append(r.news, e)
-		if idempotent {
+		if m.Kind == "RESUMED" {
 			if r.named[e.Key] == nil {
 				r.named[e.Key] = map[string]bool{}
 			}

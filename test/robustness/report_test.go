@@ -148,11 +148,17 @@ func (r *round) count(t *tally) {
 		t.add("act: "+a.String(), 1)
 	}
 	for _, c := range r.clients {
+		before := uint64(0)
 		for _, s := range c.steps {
 			if s.Message == nil {
 				t.add("step: "+s.What, 1)
+				before = 0
 				continue
 			}
+			if s.Message.Time < before {
+				t.add("time set back in "+c.p.Kind+" "+s.Message.Kind, 1)
+			}
+			before = s.Message.Time
 			t.add("messages", 1)
 			t.add("events", len(s.Message.Events))
 			if s.Message.Kind != "" && s.Message.Last {
