@@ -165,16 +165,15 @@ func (h *hub) again(w *watch) {
 // void is the turn of a transition that must not be appended.
 const void = ^uint64(0)
 
-// shorten makes the largest body smaller: with the row's key alone, or, when
-// that is no help, without telling anybody.
+// shorten makes the largest transition smaller: with the row's key alone, or,
+// when that is no help, without telling anybody.
 func (h *hub) shorten(batch []item) {
-	at := 0
+	it := &batch[0]
 	for i := range batch {
-		if len(batch[i].Body) > len(batch[at].Body) {
-			at = i
+		if len(batch[i].Key)+len(batch[i].Body) > len(it.Key)+len(it.Body) {
+			it = &batch[i]
 		}
 	}
-	it := &batch[at]
 	if it.Body == nil { // the key itself
 		h.log.Error("the key of a row is too large to be remembered", "trigger", it.Trigger, "bytes", len(it.Key))
 		it.turn = void

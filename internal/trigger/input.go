@@ -177,10 +177,11 @@ func (p *Patch) apply(d *Definition, sh codec.Shape) error {
 			d.Delays = append(d.Delays, Duration(v))
 		}
 	}
-	if _, err := d.compile(sh); err != nil {
+	if err := d.check(); err != nil {
 		return err
 	}
-	return d.check()
+	_, err := d.compile(sh)
+	return err
 }
 
 func (p *Patch) conditions(d *Definition, sh codec.Shape) error {

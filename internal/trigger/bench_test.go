@@ -1,0 +1,105 @@
+package trigger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/relation"
+)
+
+const benchRows = 10_000
+
+// BenchmarkIngest is what one change of a row costs from the feed's Apply until
+// all triggers have taken it in, by how many triggers with distinct equality
+// conditions there are. Every trigger fires for one row, and clears.
+func BenchmarkIngest(b *testing.B) {
+	for _, triggers := range []int{0, 1, 100, 10_000} {
+		b.Run(fmt.Sprint(triggers), func(b *testing.B) {
+			f := feed.New(testSchema(), feed.Config{})
+			defer f.Close()
+			f.SetState(feed.Live, "")
+			rows := make([]relation.Row, benchRows)
+			for i := range rows {
+				rows[i] = plainRow{5, "buy"}.pack(strconv.Itoa(i))
+			}
+			must(b, f.Load(rows))
+			must(b, f.Commit(relation.Frontier{Time: 1, Wall: worldStart}))
+			e := benchEngine(b, f, triggers)
+			defer e.Close()
+			b.ReportAllocs()
+			b.ResetTimer()
+			benchTimes(b, f)
+			benchWait(b, e, f)
+		})
+	}
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// benchEngine runs triggers each of which watches one row.
+func benchEngine(b *testing.B, f *feed.Feed, triggers int) *Engine {
+	b.Helper()
+	e, err := Open(context.Background(), newMemory(), Options{})
+	must(b, err)
+	e.Attach("rows", f, testShape())
+	ins := make([]Input, triggers)
+	for i := range ins {
+		ins[i] = Input{
+			Name: strconv.Itoa(i), Webhook: "https://example.com",
+			Fire: map[string]any{"id": map[string]any{"_eq": i}, "value": map[string]any{"_gt": 990}},
+		}
+	}
+	must(b, e.Declare(b.Context(), "rows", ins))
+	for _, t := range e.all("rows") {
+		<-t.watch.begun
+	}
+	return e
+}
+
+const benchBatch = 100
+
+// benchTimes applies b.N changes, a hundred at a time; a value above 990, in
+// one of 1000, fires.
+func benchTimes(b *testing.B, f *feed.Feed) {
+	b.Helper()
+	at := uint64(1)
+	for done := 0; done < b.N; done += benchBatch {
+		at++
+		changes := make([]relation.Change, 0, benchBatch)
+		for i := range benchBatch {
+			n := done + i
+			row := plainRow{(n/benchRows*7 + n) % 1000, "buy"}.pack(strconv.Itoa(n % benchRows))
+			changes = append(changes, relation.Change{Op: relation.Put, New: row})
+		}
+		fr := relation.Frontier{Time: at, Wall: worldStart + int64(at)} //nolint:gosec // small
+		must(b, f.Apply([]relation.Batch{{Time: fr.Time, Wall: fr.Wall, Changes: changes}}, fr))
+	}
+}
+
+// benchWait waits until the triggers have come to the head.
+func benchWait(b *testing.B, e *Engine, f *feed.Feed) {
+	b.Helper()
+	h := e.hubs["rows"]
+	head := f.Status().Frontier.Wall
+	for tries := 0; ; tries++ {
+		h.mu.Lock()
+		wall, idle := h.wall, len(h.watches) == 0
+		h.mu.Unlock()
+		if idle || wall >= head {
+			if n := h.compared.Load(); n > 0 {
+				b.ReportMetric(float64(n), "fell-behind")
+			}
+			return
+		}
+		<-time.After(100 * time.Microsecond)
+	}
+}
