@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -223,13 +222,13 @@ func (c *Cursor) refill() (bool, error) {
 	case waiting:
 		return c.join()
 	case snapping:
-		c.snap()
-		return true, nil
+		return c.snap(), nil
 	case live:
 	}
 	if c.lagging {
 		return true, c.catchUp()
 	}
+	beat := c.view.beats.Load() // before the chunk, which may be told of it
 	at := c.at.Load()
 	ch := at.next.Load()
 	if ch == nil && !at.evicted.Load() {
@@ -240,8 +239,9 @@ func (c *Cursor) refill() (bool, error) {
 			ch = nil // several times: what is told is their difference
 		}
 		if !c.paced(ch) {
-			return c.alive(), nil
+			return c.alive(beat), nil
 		}
+		c.beat = beat
 	}
 	if ch != nil {
 		if m := ch.messages(c.plan); m != nil {
@@ -316,6 +316,9 @@ func (c *Cursor) early() bool {
 		return false
 	}
 	f.futures.put(c, c.resume.token.time, c.due)
+	if c.closed.Load() { // Close may have dropped it before
+		f.futures.drop(c)
+	}
 	return true
 }
 
@@ -351,22 +354,25 @@ func (c *Cursor) begin(s *set) {
 	c.lagging, c.caught, c.beat = false, 0, c.view.beats.Load()
 }
 
-// snap tells the next portion of the set.
-func (c *Cursor) snap() {
+// snap tells the next portion of the set, once there is one.
+func (c *Cursor) snap() bool {
 	s := c.set
-	s.load()
+	if !s.ready() {
+		return false
+	}
 	m := s.messages(c.plan, c.part)
 	c.send(m)
 	if s.kind == LiveFrame {
 		c.received = max(c.received, s.at.received)
 	}
 	if c.part++; c.part < s.portions(c.plan) {
-		return
+		return true
 	}
 	c.mode, c.set = live, nil
 	if s.kind != LiveFrame {
 		c.view.f.snapshots.Observe(time.Duration(Now() - c.opened))
 	}
+	return true
 }
 
 // wholeRows is up to how many entries a reader that is behind is told of as
@@ -380,72 +386,60 @@ const wholeRows = 16 * scanRows
 func (c *Cursor) catchUp() error {
 	f, v := c.view.f, c.view
 	f.mu.RLock()
-	log, limit := v.log(), min(c.plan.rows, scanRows)
+	defer f.mu.RUnlock()
 	if !c.lagging {
-		c.lagging, c.reader = true, table.NewReader(c.at.Load().until)
-		c.reader.Unsure = !c.resumed.IsZero() && time.Since(c.resumed) < f.cfg.ResumeWait // another gateway was ahead, perhaps
-		if c.reader.Entries(log) <= wholeRows {
-			limit = wholeRows
-		}
+		c.reader = table.NewReader(c.at.Load().until)
+		// Another gateway was ahead, perhaps.
+		c.reader.Unsure = !c.resumed.IsZero() && time.Since(c.resumed) < f.cfg.ResumeWait
+		c.lagging = true
 	}
-	var events []Event
-	head := f.table.Head()
-	done, err := c.reader.Scan(log, head.Seq, limit, func(it table.Item) {
-		if ev, ok := v.event(it); ok {
-			events = append(events, ev)
-		}
-	})
-	if errors.Is(err, table.ErrCompacted) && c.plan.frames && !c.opts.SkipSnapshot {
-		c.begin(v.snapshotSet(Reset, c.border.Time))
-		f.mu.RUnlock()
-		return nil
-	}
-	fr := f.frame(events)
-	fr.Last = done
-	c.border = head.Frontier
-	c.caught += len(events)
-	if done {
-		s := v.newSet(LiveFrame)
-		s.events = events
-		if missed := s.at.total - c.seen; missed > uint64(c.caught) { //nolint:gosec // not negative
-			c.tally.conflated += missed - uint64(c.caught) //nolint:gosec // see above
-		}
-		c.begin(s)
-	}
-	f.mu.RUnlock()
+	log := v.log()
 	switch {
-	case err != nil:
-		return &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
-	case done:
-		// Told as a set, also when it is empty: what was lost with the ring may
-		// have been a change of state.
-		if len(events) == 0 && !c.plan.frames {
-			c.mode, c.set = live, nil
+	case c.reader.Base() < log.Horizon():
+		if !c.plan.frames || c.opts.SkipSnapshot {
+			return &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
 		}
-	case len(events) > 0:
-		c.send(c.plan.encode(&fr))
+		c.begin(v.snapshotSet(Reset, c.border.Time))
+	case c.caught == 0 && c.reader.Entries(log) <= wholeRows:
+		c.catchUpWith(v.missedSet(c.reader, c.border.Time))
+	default:
+		c.catchUpSome()
 	}
 	return nil
 }
 
-// event says what a reader must be told of an item, false when nothing. The
-// feed's lock is held.
-func (v *view) event(it table.Item) (Event, bool) {
-	slot := it.ID
-	if v.subset != nil {
-		slot = v.subset.Slot(it.ID)
+// catchUpWith goes on with a set of all that the cursor has missed. The feed's
+// lock is held.
+func (c *Cursor) catchUpWith(s *set) {
+	c.caught += len(s.events)
+	if missed := s.at.total - c.seen; missed > uint64(c.caught) { //nolint:gosec // not negative
+		c.tally.conflated += missed - uint64(c.caught) //nolint:gosec // see above
 	}
-	if !it.Alive {
-		if v.subset != nil {
-			return Event{Op: Delete, Row: v.subset.Last(it.ID)}, true
-		}
-		row, _ := v.f.table.Row(slot)
-		return Event{Op: Delete, Row: row}, true
+	// It is told as a set also when it is empty: what was lost with the ring may
+	// have been a change of state.
+	c.begin(s)
+	if len(s.events) == 0 && !c.plan.frames {
+		c.mode, c.set = live, nil
 	}
-	row, _ := v.f.table.Row(slot)
-	if !it.Known {
-		return Event{Op: Insert, Row: row}, true
+}
+
+// catchUpSome collects the next portion of what the cursor has missed, as it
+// stands now. The feed's lock is held.
+func (c *Cursor) catchUpSome() {
+	f, v := c.view.f, c.view
+	events, done := v.scan(&c.reader, min(c.plan.rows, scanRows))
+	if done {
+		s := v.newSet(LiveFrame)
+		s.events = events
+		c.catchUpWith(s)
+		return
 	}
-	set := v.f.table.Changed(slot, it.Since, relation.NewColumnSet(len(v.f.schema.Columns)))
-	return Event{Op: Update, Row: row, Changed: set}, !set.Empty()
+	c.caught += len(events)
+	c.border = f.table.Head().Frontier
+	if len(events) == 0 {
+		return
+	}
+	fr := f.frame(events)
+	fr.Last = false
+	c.send(c.plan.encode(&fr))
 }

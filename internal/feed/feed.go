@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -82,6 +83,9 @@ type Feed struct {
 	table     *table.Table
 	undo      *table.UndoLog
 	views     map[string]*view        // by canonical filter
+	byTurn    [turns]map[string]*view // the same, in parts that tick looks at in turn
+	turn      int
+	created   int                     // views so far
 	every     *view                   // that of all rows; nil: there is none
 	index     *predindex.Index[*view] // of the others
 	waiting   []*view                 // new views that no pass fills yet
@@ -130,6 +134,9 @@ func New(schema *relation.Schema, cfg Config) *Feed {
 		index:   predindex.New[*view](schema),
 		readyCh: make(chan struct{}),
 		stop:    make(chan struct{}),
+	}
+	for i := range f.byTurn {
+		f.byTurn[i] = make(map[string]*view)
 	}
 	f.demand.changed = make(chan struct{})
 	f.wg.Go(f.tick)
@@ -205,23 +212,25 @@ func (f *Feed) Commit(fr relation.Frontier) error {
 	f.committed, f.epoch = true, f.nextEpoch
 	for _, v := range f.views {
 		v.sets.sweep(true)
+		v.missed.sweep(true)
 	}
 	f.spread(touches, before.Seq)
 	f.finish()
 	return nil
 }
 
-// remember notes in the undo log what a snapshot changed. The log begins with
-// the first one, and anew when times before and after cannot be compared. What
-// was true between the last time and the snapshot's nobody knows. It holds mu.
+// remember begins the undo log anew with a snapshot, unless that changed nothing
+// at the time that the rows stand at: what happened between the last time and
+// the snapshot's only other gateways know, and a reader may hold any of it. A
+// time that names other rows than before is of another epoch. It holds mu.
 func (f *Feed) remember(fr relation.Frontier, before table.Border, touches []table.Touch) {
-	set := fr.Time < before.Time || fr.Time == before.Time && len(touches) > 0
-	if !f.committed || f.epoch != f.nextEpoch || set {
-		f.undo.Begin(fr)
-		return
+	if f.committed && f.epoch == f.nextEpoch && fr.Time == before.Time {
+		if len(touches) == 0 {
+			return
+		}
+		f.nextEpoch = rand.Uint64() //nolint:gosec // unique, not secret
 	}
-	f.undo.Gap(before.Time, fr.Time)
-	f.undo.Add(fr, touches, f.received)
+	f.undo.Begin(fr)
 }
 
 // Apply makes whole upstream times, in ascending order, visible together; fr
@@ -414,12 +423,17 @@ func (f *Feed) refreshReady() bool {
 	return ready
 }
 
-// ticks is how many times per Heartbeat the feed looks at its views.
-const ticks = 5
+// looks is how many times per Heartbeat the feed looks at each view, and turns
+// how many parts it takes them in, so that ten thousand do not hold the lock for
+// long.
+const (
+	looks = 5
+	turns = 8
+)
 
 // tick sends proofs of life and drops views that nobody reads.
 func (f *Feed) tick() {
-	t := time.NewTicker(f.cfg.Heartbeat / ticks)
+	t := time.NewTicker(f.cfg.Heartbeat / (looks * turns))
 	defer t.Stop()
 	for {
 		select {
@@ -435,14 +449,15 @@ func (f *Feed) beat(now time.Time) {
 	f.mu.Lock()
 	f.undo.Expire(Now())
 	var views []*view
-	for key, v := range f.views {
+	f.turn = (f.turn + 1) % turns
+	for key, v := range f.byTurn[f.turn] {
 		if v.unusedSince(now, f.cfg.Linger) {
 			f.drop(key, v)
 			continue
 		}
 		v.tidy()
-		// The next tick would be too late for what is due before it.
-		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat-f.cfg.Heartbeat/ticks {
+		// The next look would be too late for what is due before it.
+		if v.frames.Load() > 0 && now.Sub(v.beaten) >= f.cfg.Heartbeat-f.cfg.Heartbeat/looks {
 			v.beat()
 			views = append(views, v)
 		}
@@ -466,6 +481,9 @@ func (f *Feed) view(where *filter.Predicate) *view {
 	v := newView(f, where, key)
 	v.readers.Add(1)
 	f.views[key] = v
+	v.turn = f.created % turns
+	f.created++
+	f.byTurn[v.turn][key] = v
 	if v.subset == nil {
 		f.every = v
 	} else {
@@ -478,7 +496,9 @@ func (f *Feed) view(where *filter.Predicate) *view {
 // drop forgets a view. It holds mu.
 func (f *Feed) drop(key string, v *view) {
 	v.sets.close()
+	v.missed.close()
 	delete(f.views, key)
+	delete(f.byTurn[v.turn], key)
 	if v.entry != nil {
 		f.index.Remove(v.entry)
 	} else {

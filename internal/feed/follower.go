@@ -54,7 +54,8 @@ func (w *Follower) Close() {
 // Next returns what came since the last call: about limit changes at most, more
 // if they are of one time. It tells all rows at first, and again when it cannot
 // tell what happened since: the undo log does not reach back to the last call,
-// or the source is another. After a closed feed's last step it returns an
+// the connection was lost and came back with a snapshot, or the source is
+// another. After a closed feed's last step it returns an
 // *Error.
 func (w *Follower) Next(limit int) (Step, error) {
 	f := w.f
@@ -67,7 +68,7 @@ func (w *Follower) Next(limit int) (Step, error) {
 	case !f.ready:
 		f.mu.RUnlock()
 		return Step{}, nil
-	case !w.known || w.epoch != f.epoch || head.Time < w.time || !f.undo.Holds(w.time):
+	case !w.known || w.epoch != f.epoch || head.Time < w.time || !f.undo.Covers(w.time):
 		w.known, w.epoch, w.time = true, f.epoch, head.Time
 		rows := f.allRows()
 		f.mu.RUnlock()

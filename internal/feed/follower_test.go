@@ -45,18 +45,7 @@ func runFollower(t *testing.T, seed uint64) (snapshots, steps int) {
 	held, at := map[string]relation.Row{}, uint64(0)
 	for round := range 300 {
 		now := 11 + uint64(round)
-		var changes []relation.Change
-		for range rng.IntN(8) {
-			id := strconv.Itoa(rng.IntN(20))
-			if _, ok := rows[id]; ok && rng.IntN(3) == 0 {
-				changes = append(changes, remove(id))
-				delete(rows, id)
-				continue
-			}
-			c := put(id, strconv.Itoa(rng.IntN(9)))
-			changes = append(changes, c)
-			rows[id] = c.New
-		}
+		changes := someChanges(rng, rows)
 		states[now] = maps.Clone(rows)
 		apply(t, f, now, changes...)
 		if rng.IntN(40) == 0 { // it is away for longer than the undo log reaches
@@ -113,4 +102,20 @@ func runFollower(t *testing.T, seed uint64) (snapshots, steps int) {
 		t.Errorf("demand %d, woken %d times after Close", n, woken)
 	}
 	return snapshots, steps
+}
+
+// someChanges changes some of rows at random.
+func someChanges(rng *rand.Rand, rows map[string]relation.Row) (changes []relation.Change) {
+	for range rng.IntN(8) {
+		id := strconv.Itoa(rng.IntN(20))
+		if _, ok := rows[id]; ok && rng.IntN(3) == 0 {
+			changes = append(changes, remove(id))
+			delete(rows, id)
+			continue
+		}
+		c := put(id, strconv.Itoa(rng.IntN(9)))
+		changes = append(changes, c)
+		rows[id] = c.New
+	}
+	return changes
 }

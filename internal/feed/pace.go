@@ -40,6 +40,20 @@ func (p *pace) stop() {
 	}
 }
 
+// after returns when the pass after one at now may begin. One that was due is
+// followed by the next a period later; one at once, after a quiet while, a
+// little later than that, at the next of the moments that all readers with the
+// period share: those who begin together are told the same differences, in the
+// same bytes.
+func (p *pace) after(now time.Time) time.Time {
+	step := min(max(p.period/8, 1), shareMissedFor)
+	if late := now.Sub(p.next); late >= 0 && late < step {
+		return p.next.Add(p.period)
+	}
+	next := now.Add(p.period + step - 1)
+	return next.Add(-time.Duration(next.UnixNano() % int64(step)))
+}
+
 // paced reports whether a pass may begin now, and begins it. Otherwise the
 // cursor is woken when it may. ch is the ring's next chunk, nil if it is lost.
 func (c *Cursor) paced(ch *chunk) bool {
@@ -49,17 +63,15 @@ func (c *Cursor) paced(ch *chunk) bool {
 		c.pace.wake(c.pace.next.Sub(now), c.due)
 		return false
 	}
-	c.beat = c.view.beats.Load()
 	if ch == nil || ch.received != 0 { // a proof of life is no pass
-		c.pace.next = now.Add(c.pace.period)
+		c.pace.next = c.pace.after(now)
 	}
 	return true
 }
 
 // alive tells a frame reader that waits for its rate what cannot wait: the
 // proof of life, and a change of state. It reports whether there was any.
-func (c *Cursor) alive() bool {
-	beat := c.view.beats.Load()
+func (c *Cursor) alive(beat uint64) bool {
 	if !c.plan.frames || beat == c.beat {
 		return false
 	}

@@ -32,12 +32,19 @@ func (f *Feed) reach(p Position) reach {
 	return within
 }
 
+// foldRows is how many changes a reader's goroutine may fold when it resumes: a
+// few milliseconds, in which a delivery worker serves nobody else.
+const foldRows = 20_000
+
 // difference is the set that a reader which was at p must be told: the rows
 // that its view held at any time since, so that it may be laid over any state
-// between p and now. mu is held; the returned function makes the set, outside
-// it.
-func (f *Feed) difference(where *filter.Predicate, p Position) func() []Event {
+// between p and now. mu is held; the returned function makes the events, outside
+// it, of so many changes.
+func (f *Feed) difference(where *filter.Predicate, p Position) (events func() []Event, changes int) {
 	runs := f.undo.After(p.token.time)
+	for _, run := range runs {
+		changes += len(run)
+	}
 	return func() []Event {
 		outcomes := table.Outcomes(f.schema, runs, where.Match)
 		events := make([]Event, len(outcomes))
@@ -45,7 +52,7 @@ func (f *Feed) difference(where *filter.Predicate, p Position) func() []Event {
 			events[i] = outcomeEvent(&outcomes[i])
 		}
 		return events
-	}
+	}, changes
 }
 
 // outcomeEvent says what a reader is told of an outcome. A row that was out of
@@ -131,14 +138,16 @@ func (f *Feed) resumed(ctx context.Context, where *filter.Predicate, at Position
 	if err := f.waitReady(ctx); err != nil {
 		return Frame{}, false, err
 	}
-	f.waitTime(ctx, at)
+	if err := f.waitTime(ctx, at); err != nil {
+		return Frame{}, false, err
+	}
 	f.mu.RLock()
 	if f.reach(at) != within {
 		f.mu.RUnlock()
 		return Frame{}, false, nil
 	}
 	head := f.table.Head()
-	events := f.difference(where, at)
+	events, _ := f.difference(where, at)
 	fr := Frame{
 		Kind: Resumed, From: at.text, Last: true, State: f.state, Time: head.Time, Wall: head.Wall,
 		Cursor: token{f.epoch, head.Time, at.token.filter}.String(),
@@ -149,7 +158,7 @@ func (f *Feed) resumed(ctx context.Context, where *filter.Predicate, at Position
 }
 
 // waitTime waits until the feed has come to the time of at, for a while.
-func (f *Feed) waitTime(ctx context.Context, at Position) {
+func (f *Feed) waitTime(ctx context.Context, at Position) error {
 	come := make(chan struct{}, 1)
 	f.futures.put(&come, at.token.time, func() { come <- struct{}{} })
 	defer f.futures.drop(&come)
@@ -157,7 +166,7 @@ func (f *Feed) waitTime(ctx context.Context, at Position) {
 	r := f.reach(at)
 	f.mu.RUnlock()
 	if r != ahead {
-		return
+		return nil
 	}
 	t := time.NewTimer(f.cfg.ResumeWait)
 	defer t.Stop()
@@ -165,8 +174,11 @@ func (f *Feed) waitTime(ctx context.Context, at Position) {
 	case <-come:
 	case <-t.C:
 	case <-ctx.Done():
+		return context.Cause(ctx)
 	case <-f.stop:
+		return errClosed
 	}
+	return nil
 }
 
 // countResume counts what became of a reader that came with a position.

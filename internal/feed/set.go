@@ -3,6 +3,7 @@ package feed
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/relation"
@@ -13,6 +14,10 @@ import (
 // reader. They hear of what came after it from the ring, whose bytes are shared
 // too: a thousand readers that come within a second are told of one snapshot.
 const shareFor = time.Second
+
+// shareMissedFor is the same for what readers have missed that are behind, or
+// wait for their rate: those of one rate come together.
+const shareMissedFor = 50 * time.Millisecond
 
 // set is a list of events at one border that is told in portions, ahead of what
 // comes after: a snapshot, a resumed difference, or what a reader that fell
@@ -30,7 +35,9 @@ type set struct {
 	rows   []relation.Row // INSERTs of these
 	events []Event        // or, when there are no rows, these
 	fill   func() []Event // makes events; called once, outside the feed's lock
+	apart  bool           // that takes long: not by a reader's goroutine
 	filled sync.Once
+	loaded atomic.Bool
 
 	mu    sync.Mutex // guards all below
 	open  bool       // others may come to it: bytes are kept
@@ -53,13 +60,23 @@ func (v *view) newSet(kind FrameKind) *set {
 	return &set{f: f, kind: kind, border: f.table.Head(), epoch: f.epoch, at: v.tail, made: time.Now()}
 }
 
-// load makes the events if they are not made yet. Call it before all below.
+// load makes the events if they are not made yet.
 func (s *set) load() {
 	s.filled.Do(func() {
 		if s.fill != nil {
 			s.events, s.fill = s.fill(), nil
 		}
+		s.loaded.Store(true)
 	})
+}
+
+// ready reports whether the events are made, and makes them if that is soon
+// done. Ask before all below.
+func (s *set) ready() bool {
+	if !s.apart {
+		s.load()
+	}
+	return s.loaded.Load()
 }
 
 func (s *set) size() int {
@@ -70,17 +87,21 @@ func (s *set) size() int {
 }
 
 // usable reports whether a reader that was told of time least may begin with s
-// now. A small snapshot is not worth being older than it must, and a difference
-// must not be: the reader may hold rows that came behind it. Deaths behind
-// horizon are forgotten. f.mu is held.
+// now; deaths behind horizon are forgotten. A small snapshot is not worth being
+// older than it must, and a resumed difference must not be: the reader may hold
+// rows that came behind it. f.mu is held.
 func (s *set) usable(head table.Border, horizon, least uint64) bool {
-	if s.border.Time < least {
+	if s.border.Seq == head.Seq && s.border.Time >= least {
+		return s.kind == Resumed || s.border.Time == head.Time
+	}
+	most := shareFor
+	switch {
+	case s.kind == Resumed, s.kind != LiveFrame && len(s.rows) <= portion:
 		return false
+	case s.kind == LiveFrame:
+		most = shareMissedFor
 	}
-	if s.kind == Resumed {
-		return s.border.Seq == head.Seq
-	}
-	return s.border == head || len(s.rows) > portion && time.Since(s.made) < shareFor && !s.at.evicted.Load() && s.border.Seq >= horizon
+	return s.border.Time >= least && s.border.Seq >= horizon && time.Since(s.made) < most && !s.at.evicted.Load()
 }
 
 // portions returns into how many portions the set falls under p: one at least.

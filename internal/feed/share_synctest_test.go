@@ -168,6 +168,45 @@ func TestResumersShareTheDifference(t *testing.T) {
 	})
 }
 
+// A difference of very many changes is worked out apart from the readers, who
+// are woken when it is there.
+func TestResumeFromFarBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rows = 30_000
+		f := feed.New(schema(), feed.Config{})
+		defer f.Close()
+		many(t, f, rows)
+		old := cursorNow(t, f)
+		changes := make([]relation.Change, rows)
+		for i := range changes {
+			changes[i] = put(strconv.Itoa(i), "new")
+		}
+		apply(t, f, 11, changes...)
+		woken := make(chan struct{}, 1)
+		c := f.Subscribe(feed.Options{Encoder: encoder{frames: true}, MaxRows: 10_000, Resume: position(t, old, nil)}, func() {
+			select {
+			case woken <- struct{}{}:
+			default:
+			}
+		})
+		defer c.Close()
+		r := &reader{t: t, cursor: c}
+		told := 0
+		for told < rows {
+			<-woken
+			for _, fr := range r.take() {
+				if fr.Kind != "RESUMED" || fr.From != old {
+					t.Fatalf("%s from %q", fr.Kind, fr.From)
+				}
+				told += len(fr.Events)
+			}
+		}
+		if told != rows {
+			t.Errorf("%d rows, want %d", told, rows)
+		}
+	})
+}
+
 // A reader that takes a few rows at a time from a source where everything
 // changes all the time still comes to a state that was true, again and again.
 func TestSlowReaderIsConsistent(t *testing.T) {

@@ -75,7 +75,7 @@ func shape(s *relation.Schema) string {
 	b := fmt.Appendf(nil, "key %v", s.Key)
 	for i := range s.Columns {
 		c := &s.Columns[i]
-		b = fmt.Appendf(b, " %q %d %d %t", c.Name, c.Kind, c.Elem, c.Zoned)
+		b = fmt.Appendf(b, " %q %q %d %d %t", c.Name, c.Field, c.Kind, c.Elem, c.Zoned) // filters name fields
 		if c.Enum != nil {
 			b = fmt.Appendf(b, " %q", c.Enum.Values)
 		}

@@ -1,6 +1,8 @@
 package feed
 
 import (
+	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,7 @@ type view struct {
 	where *filter.Predicate
 	hash  uint64
 
+	turn  int                     // in Feed.byTurn
 	entry *predindex.Entry[*view] // in the feed's index; nil: every row
 
 	// Guarded by f.mu: written while it is held for writing, but for subset,
@@ -39,9 +42,10 @@ type view struct {
 	ready    atomic.Bool // the subset is complete
 	beats    atomic.Uint64
 	snapshot atomic.Pointer[snapshot] // the rows, as long as they have not changed
-	sets     sets
-	readers  atomic.Int64 // open cursors
-	frames   atomic.Int64 // those that want empty frames
+	sets     sets                     // snapshots and resumed differences
+	missed   sets                     // what readers that are behind are told
+	readers  atomic.Int64             // open cursors
+	frames   atomic.Int64             // those that want empty frames
 
 	mu      sync.Mutex // guards all below
 	cursors map[*Cursor]struct{}
@@ -271,15 +275,71 @@ func (v *view) snapshotSet(kind FrameKind, least uint64) *set {
 func (v *view) differenceSet(p Position, least uint64) *set {
 	return v.sets.get(p.text, v, least, func() *set {
 		s := v.newSet(Resumed)
-		s.from, s.fill = p.text, v.f.difference(v.where, p)
+		var changes int
+		s.from = p.text
+		s.fill, changes = v.f.difference(v.where, p)
+		if s.apart = changes > foldRows && !v.f.closed(); s.apart {
+			v.f.wg.Go(func() {
+				s.load()
+				v.wake(true)
+			})
+		}
 		return s
 	})
+}
+
+// missedSet is the set of what a reader has missed; the log has it. f.mu is held
+// for reading.
+func (v *view) missedSet(r table.Reader, least uint64) *set {
+	name := strconv.FormatUint(r.Base(), 10)
+	if r.Unsure {
+		name += " unsure"
+	}
+	return v.missed.get(name, v, least, func() *set {
+		s := v.newSet(LiveFrame)
+		s.events, _ = v.scan(&r, math.MaxInt)
+		return s
+	})
+}
+
+// scan collects what a reader must be told, and reports whether that is all.
+// The log goes back to its base. f.mu is held for reading.
+func (v *view) scan(r *table.Reader, limit int) (events []Event, done bool) {
+	done, _ = r.Scan(v.log(), v.f.table.Head().Seq, limit, func(it table.Item) {
+		if ev, ok := v.event(it); ok {
+			events = append(events, ev)
+		}
+	})
+	return events, done
+}
+
+// event says what a reader must be told of an item, false when nothing. The
+// feed's lock is held.
+func (v *view) event(it table.Item) (Event, bool) {
+	slot := it.ID
+	if v.subset != nil {
+		slot = v.subset.Slot(it.ID)
+	}
+	if !it.Alive {
+		if v.subset != nil {
+			return Event{Op: Delete, Row: v.subset.Last(it.ID)}, true
+		}
+		row, _ := v.f.table.Row(slot)
+		return Event{Op: Delete, Row: row}, true
+	}
+	row, _ := v.f.table.Row(slot)
+	if !it.Known {
+		return Event{Op: Insert, Row: row}, true
+	}
+	set := v.f.table.Changed(slot, it.Since, relation.NewColumnSet(len(v.f.schema.Columns)))
+	return Event{Op: Update, Row: row, Changed: set}, !set.Empty()
 }
 
 // tidy forgets what was kept for readers that come together. It holds f.mu.
 func (v *view) tidy() {
 	v.trim()
 	v.sets.sweep(false)
+	v.missed.sweep(false)
 	if s := v.snapshot.Load(); s != nil && !s.used.Swap(false) {
 		v.snapshot.CompareAndSwap(s, nil)
 	}

@@ -19,7 +19,6 @@ type UndoLog struct {
 	begun    bool
 	since    uint64 // every change of a time after it is in the log
 	wall     int64  // wall clock of since, Unix microseconds
-	gaps     []gap  // oldest first
 	segments []*segment
 	bytes    int
 	changes  int
@@ -32,15 +31,12 @@ type Undo struct {
 	Old, New relation.Row // "": the row was not there, is gone
 }
 
-// gap is a range of times, both ends excluded, in which the table's content is
-// not known: upstream was away, and a snapshot told only what came of it.
-type gap struct{ after, until uint64 }
-
 // segment is a run of changes that is dropped as a whole.
 type segment struct {
 	undos []Undo
 	bytes int
-	added int64 // when the newest was added
+	begun int64 // when the oldest was added
+	added int64 // when the newest was
 }
 
 const (
@@ -60,19 +56,12 @@ func (u *UndoLog) Begin(f relation.Frontier) {
 	*u = UndoLog{maxBytes: u.maxBytes, maxAge: u.maxAge, begun: true, since: f.Time, wall: f.Wall}
 }
 
-// Gap says that the content at times between after and until is not known.
-func (u *UndoLog) Gap(after, until uint64) {
-	if until > after+1 {
-		u.gaps = append(u.gaps, gap{after, until})
-	}
-}
-
 // Add adds the changes of one upstream time at clock now. Times do not
 // decrease.
 func (u *UndoLog) Add(f relation.Frontier, touches []Touch, now int64) {
 	for i := range touches {
 		to := &touches[i]
-		s := u.last()
+		s := u.last(now)
 		s.undos = append(s.undos, Undo{f.Time, f.Wall, to.Old, to.New})
 		size := undoOverhead + len(to.Old)
 		s.bytes += size
@@ -83,12 +72,15 @@ func (u *UndoLog) Add(f relation.Frontier, touches []Touch, now int64) {
 	u.Expire(now)
 }
 
-// last returns the segment to add to.
-func (u *UndoLog) last() *segment {
-	if n := len(u.segments); n > 0 && len(u.segments[n-1].undos) < segmentUndos {
-		return u.segments[n-1]
+// last returns the segment to add to at clock now. None spans more than a
+// sixteenth of the age, because it is dropped as a whole.
+func (u *UndoLog) last(now int64) *segment {
+	if n := len(u.segments); n > 0 {
+		if s := u.segments[n-1]; len(s.undos) < segmentUndos && now-s.begun <= u.maxAge/16 {
+			return s
+		}
 	}
-	s := &segment{}
+	s := &segment{begun: now}
 	u.segments = append(u.segments, s)
 	return s
 }
@@ -106,28 +98,14 @@ func (u *UndoLog) Expire(now int64) {
 		u.bytes -= s.bytes
 		u.changes -= len(s.undos)
 	}
-	if n == 0 {
-		return
-	}
 	u.segments = slices.Delete(u.segments, 0, n)
-	u.gaps = slices.DeleteFunc(u.gaps, func(g gap) bool { return g.until <= u.since })
 }
 
-// Holds reports whether what changed after time t is in the log, from one known
-// state to the next.
-func (u *UndoLog) Holds(t uint64) bool {
-	return u.begun && t >= u.since &&
-		!slices.ContainsFunc(u.gaps, func(g gap) bool { return g.after < t && t < g.until })
-}
-
-// Covers reports whether every state from time t on is in the log. One inside a
-// gap that is left out may have been seen by a reader, elsewhere.
-func (u *UndoLog) Covers(t uint64) bool {
-	return u.begun && t >= u.since && (len(u.gaps) == 0 || t >= u.gaps[len(u.gaps)-1].until)
-}
+// Covers reports whether everything that changed after time t is in the log.
+func (u *UndoLog) Covers(t uint64) bool { return u.begun && t >= u.since }
 
 // After returns the changes of times after t, oldest first, in runs that stay
-// as they are. The log must hold t.
+// as they are. The log must cover t.
 func (u *UndoLog) After(t uint64) [][]Undo {
 	n := sort.Search(len(u.segments), func(i int) bool {
 		undos := u.segments[i].undos
