@@ -22,7 +22,15 @@ var allowed = map[string][]string{
 	"internal/backend/materialize":  {"internal/source", "internal/copytext", "internal/relation"},
 	"internal/backend/postgres/...": {"internal/source", "internal/copytext", "internal/relation", "internal/backend/postgres/..."},
 
-	// Triggers' deliveries.
+	// Triggers, and their deliveries.
+	"internal/trigger": {
+		"internal/codec", "internal/feed", "internal/predindex", "internal/relation", "internal/webhook",
+	},
+	"internal/trigger/machine":             nil,
+	"internal/trigger/machine/machinetest": {"internal/trigger/machine"},
+	"internal/trigger/spec": {
+		"internal/codec", "internal/filter", "internal/relation", "internal/trigger/machine", "internal/webhook",
+	},
 	"internal/webhook":       {"internal/webhook/sign"},
 	"internal/webhook/store": {"internal/webhook"},
 	"internal/webhook/sign":  nil,
@@ -73,10 +81,11 @@ var allowed = map[string][]string{
 // guarded packages are imported by the named ones only, in tests too. Any
 // test may import what is marked so with _test.
 var guarded = map[string][]string{
-	"internal/mzsim/...":           {"internal/mzsim/...", "internal/app", "test/...", "_test"},
-	"internal/testpg":              {"internal/testpg", "examples/postgres/...", "test/...", "_test"},
-	"internal/backend/backendtest": {"internal/backend/backendtest", "_test"},
-	"internal/app":                 {"internal/app", "cmd/tycostream", "test/..."},
+	"internal/mzsim/...":                   {"internal/mzsim/...", "internal/app", "test/...", "_test"},
+	"internal/testpg":                      {"internal/testpg", "examples/postgres/...", "test/...", "_test"},
+	"internal/backend/backendtest":         {"internal/backend/backendtest", "_test"},
+	"internal/trigger/machine/machinetest": {"internal/trigger/machine/machinetest", "_test"},
+	"internal/app":                         {"internal/app", "cmd/tycostream", "test/..."},
 }
 
 // libraries says who may use each library in product code: a library that
@@ -105,6 +114,7 @@ var libraries = map[string][]string{
 var quiet = []string{
 	"internal/relation", "internal/copytext", "internal/filter", "internal/table", "internal/naming", "internal/backend/postgres/pgoutput",
 	"internal/transport/wsframe", "graph/order", "graph/sdl", "internal/predindex",
+	"internal/trigger/machine",
 }
 
 // noisy is what quiet packages do without.

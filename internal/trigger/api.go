@@ -2,12 +2,13 @@ package trigger
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/webhook"
@@ -27,13 +28,13 @@ const (
 
 // Info is a trigger as clients may see it.
 type Info struct {
-	Definition // without secrets
-	ID         string
-	State      State
-	Problem    string
-	Secrets    int    // how many sign
-	Fired      uint64 // FIREs since the process started
-	Cleared    uint64
+	spec.Definition // without secrets
+	ID              string
+	State           State
+	Problem         string
+	Secrets         int    // how many sign
+	Fired           uint64 // FIREs since the process started
+	Cleared         uint64
 }
 
 // FiringRow is a row whose CLEAR is to come.
@@ -49,12 +50,12 @@ const startWait = 5 * time.Second
 // Create makes a trigger. When it returns, every change from then on counts,
 // unless the source has no rows yet: then those of its first snapshot are the
 // ones that the trigger begins with.
-func (e *Engine) Create(ctx context.Context, source string, in Input) (Info, error) {
+func (e *Engine) Create(ctx context.Context, source string, in spec.Input) (Info, error) {
 	h, err := e.hub(source)
 	if err != nil {
 		return Info{}, err
 	}
-	d, err := in.define(source, API, h.shape)
+	d, err := in.Define(source, spec.API, h.shape)
 	if err != nil {
 		return Info{}, err
 	}
@@ -72,11 +73,11 @@ func (e *Engine) Create(ctx context.Context, source string, in Input) (Info, err
 	return e.info(t), nil
 }
 
-func taken(d *Definition) error {
-	return refuse(CodeExists, "a trigger %q exists already: update it, delete it first, or choose another name", d.Name)
+func taken(d *spec.Definition) error {
+	return spec.Refuse(spec.CodeExists, "a trigger %q exists already: update it, delete it first, or choose another name", d.Name)
 }
 
-func (e *Engine) createNew(ctx context.Context, h *hub, d *Definition) (*trigger, error) {
+func (e *Engine) createNew(ctx context.Context, h *hub, d *spec.Definition) (*trigger, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	if e.find(d.Source, d.Name) != nil {
@@ -108,12 +109,12 @@ func (e *Engine) await(ctx context.Context, h *hub, t *trigger) {
 // condition for that, and goes on firing when it does not; a row that now
 // matches is taken note of in silence, or fires with Snapshot, as for a new
 // trigger.
-func (e *Engine) Update(ctx context.Context, source, name string, p Patch) (Info, error) {
+func (e *Engine) Update(ctx context.Context, source, name string, p spec.Patch) (Info, error) {
 	if err := e.checkPatch(ctx, source, name, &p); err != nil {
 		return Info{}, err
 	}
-	return e.change(ctx, source, name, false, func(h *hub, d *Definition) error {
-		if err := p.apply(d, h.shape); err != nil {
+	return e.change(ctx, source, name, false, func(h *hub, d *spec.Definition) error {
+		if err := p.Apply(d, h.shape); err != nil {
 			return err
 		}
 		if p.Webhook.Given {
@@ -125,7 +126,7 @@ func (e *Engine) Update(ctx context.Context, source, name string, p Patch) (Info
 
 // checkPatch is the part of Update that may take long, and that nobody else
 // shall wait for.
-func (e *Engine) checkPatch(ctx context.Context, source, name string, p *Patch) error {
+func (e *Engine) checkPatch(ctx context.Context, source, name string, p *spec.Patch) error {
 	h, err := e.hub(source)
 	if err != nil {
 		return err
@@ -135,9 +136,9 @@ func (e *Engine) checkPatch(ctx context.Context, source, name string, p *Patch) 
 		return err
 	}
 	e.mu.RLock()
-	d := t.def.clone()
+	d := t.def.Clone()
 	e.mu.RUnlock()
-	if err := p.apply(d, h.shape); err != nil {
+	if err := p.Apply(d, h.shape); err != nil {
 		return err
 	}
 	return e.check(ctx, d)
@@ -145,7 +146,7 @@ func (e *Engine) checkPatch(ctx context.Context, source, name string, p *Patch) 
 
 // Pause has a trigger take no notice of rows, and holds its deliveries back.
 func (e *Engine) Pause(ctx context.Context, source, name string) (Info, error) {
-	return e.change(ctx, source, name, false, func(_ *hub, d *Definition) error {
+	return e.change(ctx, source, name, false, func(_ *hub, d *spec.Definition) error {
 		d.Paused = true
 		return nil
 	})
@@ -154,8 +155,8 @@ func (e *Engine) Pause(ctx context.Context, source, name string) (Info, error) {
 // Resume ends a pause, also one that the gateway itself made. What is another
 // than before the pause is told once.
 func (e *Engine) Resume(ctx context.Context, source, name string) (Info, error) {
-	return e.change(ctx, source, name, true, func(_ *hub, d *Definition) error {
-		if d.Origin == API {
+	return e.change(ctx, source, name, true, func(_ *hub, d *spec.Definition) error {
+		if d.Origin == spec.API {
 			d.Paused = false
 		}
 		d.Stopped = ""
@@ -178,13 +179,13 @@ func (e *Engine) Stop(ctx context.Context, id, reason string) error {
 	if err != nil {
 		return err
 	}
-	d := t.def.clone()
+	d := t.def.Clone()
 	d.Stopped = reason
 	return e.replace(ctx, h, t, d)
 }
 
 // change replaces a definition by what edit makes of it.
-func (e *Engine) change(ctx context.Context, source, name string, resume bool, edit func(*hub, *Definition) error) (Info, error) {
+func (e *Engine) change(ctx context.Context, source, name string, resume bool, edit func(*hub, *spec.Definition) error) (Info, error) {
 	h, err := e.hub(source)
 	if err != nil {
 		return Info{}, err
@@ -197,14 +198,14 @@ func (e *Engine) change(ctx context.Context, source, name string, resume bool, e
 	return e.info(t), nil
 }
 
-func (e *Engine) edit(ctx context.Context, h *hub, name string, resume bool, edit func(*hub, *Definition) error) (*trigger, error) {
+func (e *Engine) edit(ctx context.Context, h *hub, name string, resume bool, edit func(*hub, *spec.Definition) error) (*trigger, error) {
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	t, err := e.own(h.name, name, resume)
 	if err != nil {
 		return nil, err
 	}
-	d := t.def.clone()
+	d := t.def.Clone()
 	if err := edit(h, d); err != nil {
 		return nil, err
 	}
@@ -219,9 +220,9 @@ func (e *Engine) own(source, name string, resume bool) (*trigger, error) {
 	t := e.triggers[source][name]
 	switch {
 	case t == nil:
-		return nil, refuse(CodeNotFound, "there is no trigger %q", name)
-	case t.def.Origin == File && (!resume || t.def.Stopped == ""):
-		return nil, refuse(CodeOwned, "trigger %q is declared in schema.yaml: change it there", name)
+		return nil, spec.Refuse(spec.CodeNotFound, "there is no trigger %q", name)
+	case t.def.Origin == spec.File && (!resume || t.def.Stopped == ""):
+		return nil, spec.Refuse(spec.CodeOwned, "trigger %q is declared in schema.yaml: change it there", name)
 	}
 	return t, nil
 }
@@ -265,7 +266,7 @@ func (e *Engine) info(t *trigger) Info {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	i := Info{
-		Definition: *t.def.clone(), ID: t.id, State: Joining, Problem: t.problem, Secrets: len(t.def.Secrets),
+		Definition: *t.def.Clone(), ID: t.id, State: Joining, Problem: t.problem, Secrets: len(t.def.Secrets),
 		Fired: t.counters.fired.Load(), Cleared: t.counters.cleared.Load(),
 	}
 	i.Definition.Secrets = nil
@@ -290,11 +291,11 @@ func (e *Engine) info(t *trigger) Info {
 func (e *Engine) Firing(ctx context.Context, source, name string) ([]FiringRow, error) {
 	t := e.find(source, name)
 	if t == nil {
-		return nil, refuse(CodeNotFound, "there is no trigger %q", name)
+		return nil, spec.Refuse(spec.CodeNotFound, "there is no trigger %q", name)
 	}
 	var rows []FiringRow
 	err := e.store.States(ctx, t.id, func(key string, _ uint64, state []byte) bool {
-		if s, err := DecodeStatus(state); key != markKey && err == nil && s.Phase == Firing {
+		if s, err := machine.DecodeStatus(state); key != markKey && err == nil && s.Phase == machine.Firing {
 			rows = append(rows, FiringRow{key, time.UnixMicro(s.Since).UTC()})
 		}
 		return true
@@ -315,20 +316,20 @@ func (e *Engine) Test(ctx context.Context, source, name string) (string, error) 
 	}
 	t := e.find(source, name)
 	if t == nil {
-		return "", refuse(CodeNotFound, "there is no trigger %q", name)
+		return "", spec.Refuse(spec.CodeNotFound, "there is no trigger %q", name)
 	}
 	e.mu.RLock()
 	d := t.def
 	e.mu.RUnlock()
-	if d.off() {
-		return "", invalid("trigger %q is paused: resume it first", name)
+	if d.Off() {
+		return "", spec.Invalid("trigger %q is paused: resume it first", name)
 	}
-	c, err := d.compile(h.shape)
+	c, err := d.Compile(h.shape)
 	if err != nil {
 		return "", err
 	}
-	at, id := time.Now().UTC(), randomID()
-	body := c.payload.body(id, webhook.Test, at, sample(h, c))
+	at, id := time.Now().UTC(), spec.RandomID()
+	body := c.Payload.Body(id, webhook.Test, at, sample(h, c))
 	_, err = e.store.Append(ctx, []webhook.Transition{{
 		Trigger: t.id, Key: "test " + id, Kind: webhook.Test, ID: id, Time: at, Body: body,
 	}})
@@ -339,11 +340,11 @@ func (e *Engine) Test(ctx context.Context, source, name string) (string, error) 
 }
 
 // sample returns a row to show.
-func sample(h *hub, c *conditions) relation.Row {
+func sample(h *hub, c *spec.Conditions) relation.Row {
 	row := nullRow(h.shape.Schema)
 	first := true
 	for r := range h.feed.All() {
-		if c.fire.Match(r) {
+		if c.Fire.Match(r) {
 			return r
 		}
 		if first {
@@ -351,13 +352,4 @@ func sample(h *hub, c *conditions) relation.Row {
 		}
 	}
 	return row
-}
-
-// randomID returns a UUID of version 4.
-func randomID() string {
-	var u [16]byte
-	_, _ = rand.Read(u[:]) // never fails
-	u[6] = u[6]&0x0f | 0x40
-	u[8] = u[8]&0x3f | 0x80
-	return dashed(hex.EncodeToString(u[:]))
 }

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 
@@ -179,9 +181,9 @@ func (h *hub) shorten(batch []item) {
 		it.turn = void
 		return
 	}
-	row, err := keyRow(h.shape.Schema, it.Key)
+	row, err := spec.KeyRow(h.shape.Schema, it.Key)
 	if err == nil {
-		body := it.watch.conditions.payload.body(it.ID, it.Kind, it.Time, row)
+		body := it.watch.conditions.Payload.Body(it.ID, it.Kind, it.Time, row)
 		if len(body) < len(it.Body) {
 			h.log.Warn("a row is too large for a delivery: only its key is sent", "trigger", it.Trigger, "bytes", len(it.Body))
 			it.Body = body

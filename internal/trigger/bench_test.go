@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
 )
@@ -51,9 +53,9 @@ func benchEngine(b *testing.B, f *feed.Feed, triggers int) *Engine {
 	e, err := Open(context.Background(), newMemory(), Options{})
 	must(b, err)
 	e.Attach("rows", f, testShape())
-	ins := make([]Input, triggers)
+	ins := make([]spec.Input, triggers)
 	for i := range ins {
-		ins[i] = Input{
+		ins[i] = spec.Input{
 			Name: strconv.Itoa(i), Webhook: "https://example.com",
 			Fire: map[string]any{"id": map[string]any{"_eq": i}, "value": map[string]any{"_gt": 990}},
 		}

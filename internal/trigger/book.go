@@ -3,6 +3,8 @@ package trigger
 import (
 	"container/heap"
 
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
@@ -10,7 +12,7 @@ import (
 type entry struct {
 	watch  *watch
 	key    string
-	status Status
+	status machine.Status
 	seq    uint64       // of its last transition in the store
 	row    relation.Row // Waiting: the newest, which its FIRE will tell
 	met    uint64       // the comparison that met the row last
@@ -64,9 +66,9 @@ func (b *book) drop(w *watch) {
 
 // set gives a row its status, and takes it out when there is nothing to
 // remember.
-func (b *book) set(e *entry, s Status) {
+func (b *book) set(e *entry, s machine.Status) {
 	e.status = s
-	if s == (Status{}) {
+	if s == (machine.Status{}) {
 		b.remove(e)
 		return
 	}

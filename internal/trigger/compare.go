@@ -6,6 +6,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -53,7 +56,7 @@ func (h *hub) load(ctx context.Context, ws []*watch) error {
 		type stored struct {
 			key    string
 			seq    uint64
-			status Status
+			status machine.Status
 		}
 		var rows []stored
 		var mark string
@@ -64,7 +67,7 @@ func (h *hub) load(ctx context.Context, ws []*watch) error {
 					mark, w.markSeq = string(state), seq
 					return true
 				}
-				s, err := DecodeStatus(state)
+				s, err := machine.DecodeStatus(state)
 				if err != nil {
 					h.log.Error("the state of a row is lost", "trigger", w.id, "error", err)
 				}
@@ -81,7 +84,7 @@ func (h *hub) load(ctx context.Context, ws []*watch) error {
 			for _, r := range rows {
 				e := h.book.add(w, r.key)
 				e.seq = r.seq
-				if r.status != (Status{}) {
+				if r.status != (machine.Status{}) {
 					h.book.set(e, r.status)
 				}
 			}
@@ -104,7 +107,7 @@ func (h *hub) compare(ctx context.Context, ws []*watch, rows []relation.Row, fr 
 			continue
 		}
 		w.compare = number
-		x.Add(w.conditions.fire, w)
+		x.Add(w.conditions.Fire, w)
 	}
 	h.mu.Unlock()
 	concerned := func(w *watch) bool { return w.compare == number }
@@ -141,12 +144,12 @@ func (h *hub) conclude(ctx context.Context, w *watch, number uint64, at moment) 
 		if e.met == number {
 			continue
 		}
-		row, err := keyRow(h.shape.Schema, e.key)
+		row, err := spec.KeyRow(h.shape.Schema, e.key)
 		if err != nil { // the key of the source is another now
 			h.log.Warn("a row of another key is forgotten", "error", err)
 			row = nullRow(h.shape.Schema)
 		}
-		h.step(e, Over, at, "", row)
+		h.step(e, machine.Over, at, "", row)
 	}
 	w.from = at.time
 	if w.fresh {
@@ -156,7 +159,7 @@ func (h *hub) conclude(ctx context.Context, w *watch, number uint64, at moment) 
 		w.begin()
 	}
 	if w.place == nil {
-		w.place = h.index.Add(w.conditions.fire, w)
+		w.place = h.index.Add(w.conditions.Fire, w)
 		h.waiting = slices.DeleteFunc(h.waiting, func(o *watch) bool { return o == w })
 	}
 	h.mu.Unlock()

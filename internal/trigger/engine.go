@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/webhook"
@@ -58,7 +60,7 @@ type Engine struct {
 // that runs it. The engine's mu guards def, watch and problem.
 type trigger struct {
 	id       string
-	def      *Definition // immutable; replaced
+	def      *spec.Definition // immutable; replaced
 	watch    *watch
 	problem  string // why it cannot run
 	counters counters
@@ -83,7 +85,7 @@ func Open(ctx context.Context, store webhook.Log, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("read the triggers: %w", err)
 	}
 	for name, doc := range docs {
-		d, err := decodeDefinition(doc)
+		d, err := spec.Decode(doc)
 		if err != nil {
 			return nil, fmt.Errorf("trigger %s: %w", name, err)
 		}
@@ -132,7 +134,7 @@ func (e *Engine) Close() {
 }
 
 // put registers a definition. mu is held, or nobody else knows the engine.
-func (e *Engine) put(d *Definition) *trigger {
+func (e *Engine) put(d *spec.Definition) *trigger {
 	t := &trigger{id: d.ID(), def: d}
 	if e.triggers[d.Source] == nil {
 		e.triggers[d.Source] = make(map[string]*trigger)
@@ -146,10 +148,10 @@ func (e *Engine) put(d *Definition) *trigger {
 // no other watch of it is at work.
 func (e *Engine) run(h *hub, t *trigger) {
 	t.watch, t.problem = nil, ""
-	if h == nil || t.def.off() {
+	if h == nil || t.def.Off() {
 		return
 	}
-	c, err := t.def.compile(h.shape)
+	c, err := t.def.Compile(h.shape)
 	if err != nil {
 		t.problem = err.Error()
 		h.log.Error("a trigger does not fit its source any more", "trigger", t.def.Name, "error", err)
@@ -162,15 +164,15 @@ func (e *Engine) run(h *hub, t *trigger) {
 // hub returns the hub of a source, and refuses when there can be none.
 func (e *Engine) hub(source string) (*hub, error) {
 	if e.opts.Disabled != "" {
-		return nil, refuse(CodeDisabled, "%s", e.opts.Disabled)
+		return nil, spec.Refuse(spec.CodeDisabled, "%s", e.opts.Disabled)
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	switch h := e.hubs[source]; {
 	case e.closed:
-		return nil, refuse(CodeClosed, "the gateway is shutting down: try again")
+		return nil, spec.Refuse(spec.CodeClosed, "the gateway is shutting down: try again")
 	case h == nil:
-		return nil, refuse(feed.CodeNotReady, "source %s is not known yet: try again", source)
+		return nil, spec.Refuse(feed.CodeNotReady, "source %s is not known yet: try again", source)
 	default:
 		return h, nil
 	}
@@ -193,7 +195,7 @@ func (e *Engine) Endpoint(id string) (webhook.Endpoint, bool) {
 	}
 	d := t.def
 	e.mu.RUnlock()
-	p := webhook.Endpoint{URL: d.Webhook, Header: d.Header, Private: e.private(d.Origin), Paused: d.off()}
+	p := webhook.Endpoint{URL: d.Webhook, Header: d.Header, Private: e.private(d.Origin), Paused: d.Off()}
 	for _, s := range d.Secrets {
 		p.Secrets = append(p.Secrets, string(s))
 	}
@@ -203,32 +205,32 @@ func (e *Engine) Endpoint(id string) (webhook.Endpoint, bool) {
 	return p, true
 }
 
-func (e *Engine) private(o Origin) bool { return e.opts.Private || o == File }
+func (e *Engine) private(o spec.Origin) bool { return e.opts.Private || o == spec.File }
 
 // check asks whether what a definition names outside the gateway will do.
-func (e *Engine) check(ctx context.Context, d *Definition) error {
+func (e *Engine) check(ctx context.Context, d *spec.Definition) error {
 	for _, s := range d.Secrets {
 		if e.opts.CheckSecret == nil {
 			break
 		}
 		if err := e.opts.CheckSecret(string(s)); err != nil {
-			return invalid("secrets: %v", err)
+			return spec.Invalid("secrets: %v", err)
 		}
 	}
 	if e.opts.Check == nil {
 		return nil
 	}
 	err := e.opts.Check(ctx, d.Webhook, e.private(d.Origin))
-	if _, ok := errors.AsType[*Error](err); ok || err == nil {
+	if _, ok := errors.AsType[*spec.Error](err); ok || err == nil {
 		return err
 	}
-	return refuse(CodeRefused, "webhook: %v", err)
+	return spec.Refuse(spec.CodeRefused, "webhook: %v", err)
 }
 
 // create stores and starts a definition. It holds changes.
-func (e *Engine) create(ctx context.Context, h *hub, d *Definition) (*trigger, error) {
+func (e *Engine) create(ctx context.Context, h *hub, d *spec.Definition) (*trigger, error) {
 	d.Generation, d.Created = rand.Text(), time.Now().UTC()
-	if err := e.store.PutDefinition(ctx, d.ID(), d.encode()); err != nil {
+	if err := e.store.PutDefinition(ctx, d.ID(), d.Encode()); err != nil {
 		return nil, fmt.Errorf("store the trigger: %w", err)
 	}
 	e.mu.Lock()
@@ -240,15 +242,15 @@ func (e *Engine) create(ctx context.Context, h *hub, d *Definition) (*trigger, e
 
 // replace stores another definition of a trigger. Its watch goes on unless rows
 // are to be looked at in another way. It holds changes.
-func (e *Engine) replace(ctx context.Context, h *hub, t *trigger, d *Definition) error {
-	if err := e.store.PutDefinition(ctx, t.id, d.encode()); err != nil {
+func (e *Engine) replace(ctx context.Context, h *hub, t *trigger, d *spec.Definition) error {
+	if err := e.store.PutDefinition(ctx, t.id, d.Encode()); err != nil {
 		return fmt.Errorf("store the trigger: %w", err)
 	}
 	e.mu.Lock()
 	old, w := t.def, t.watch
 	t.def = d
 	e.mu.Unlock()
-	if old.watched() == d.watched() {
+	if old.Watched() == d.Watched() {
 		return nil
 	}
 	if w != nil {
@@ -285,5 +287,5 @@ func (e *Engine) remove(ctx context.Context, h *hub, t *trigger) error {
 func (e *Engine) all(source string) []*trigger {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(e.triggers[source]), func(a, b *trigger) int { return less(a.def, b.def) })
+	return slices.SortedFunc(maps.Values(e.triggers[source]), func(a, b *trigger) int { return spec.Compare(a.def, b.def) })
 }

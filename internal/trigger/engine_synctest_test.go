@@ -12,6 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/webhook"
@@ -90,7 +93,7 @@ func row(id, value string) relation.Row {
 	return relation.Texts(id, value, side)
 }
 
-func (b *bench) create(in Input) Info {
+func (b *bench) create(in spec.Input) Info {
 	b.Helper()
 	if in.Webhook == "" {
 		in.Webhook = "https://example.com/hook"
@@ -122,7 +125,7 @@ func (b *bench) told(want ...string) []webhook.Transition {
 
 func (b *bench) fails(err error, code, text string) {
 	b.Helper()
-	e, ok := errors.AsType[*Error](err)
+	e, ok := errors.AsType[*spec.Error](err)
 	if !ok || e.Code != code || !strings.Contains(e.Text, text) {
 		b.Errorf("error %v (%+v), want %s with %q", err, e, code, text)
 	}
@@ -133,9 +136,9 @@ func under(n int) map[string]any { return map[string]any{"value": map[string]any
 
 func TestPayload(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		b.create(Input{Name: `say "big"`, Fire: over(10)})
-		b.create(Input{Name: "value only", Fire: over(10), Fields: []string{"value"}})
-		b.create(Input{Name: "other order", Fire: over(10), Fields: []string{"side", "id"}})
+		b.create(spec.Input{Name: `say "big"`, Fire: over(10)})
+		b.create(spec.Input{Name: "value only", Fire: over(10), Fields: []string{"value"}})
+		b.create(spec.Input{Name: "other order", Fire: over(10), Fields: []string{"side", "id"}})
 		b.put("7=11")
 		b.put("7=")
 		var got []string
@@ -167,8 +170,8 @@ func TestPayload(t *testing.T) {
 func TestMatchedAtCreation(t *testing.T) {
 	rows := []relation.Row{row("1", "11"), row("2", "3")}
 	run(t, Options{}, rows, func(b *bench) {
-		b.create(Input{Fire: over(10)})
-		b.create(Input{Name: "snapshot", Fire: over(10), Snapshot: true})
+		b.create(spec.Input{Fire: over(10)})
+		b.create(spec.Input{Name: "snapshot", Fire: over(10), Snapshot: true})
 		b.told("FIRE 1") // of snapshot alone
 		b.put("1=12", "2=11")
 		b.told("FIRE 2", "FIRE 2")
@@ -195,31 +198,31 @@ func TestRefusedInput(t *testing.T) {
 		},
 	}
 	run(t, o, nil, func(b *bench) {
-		b.create(Input{Fire: over(10)})
+		b.create(spec.Input{Fire: over(10)})
 		hook := "https://example.com/x"
 		for _, c := range []struct {
 			name, code, text string
-			in               Input
+			in               spec.Input
 		}{
-			{"duplicate", CodeExists, "big", Input{Name: "big", Webhook: hook, Fire: over(1)}},
-			{"no name", CodeInput, "name", Input{Name: " ", Webhook: hook, Fire: over(1)}},
-			{"line break", CodeInput, "name", Input{Name: "a\nb", Webhook: hook, Fire: over(1)}},
-			{"no fire", CodeInput, "fire: it is missing", Input{Name: "x", Webhook: hook}},
-			{"empty fire", CodeInput, "fire: it is empty", Input{Name: "x", Webhook: hook, Fire: map[string]any{}}},
-			{"true fire", CodeInput, "fire: it is empty", Input{Name: "x", Webhook: hook, Fire: map[string]any{"_and": []any{}}}},
-			{"column", CodeInput, "fire.valeu: no such column", Input{Name: "x", Webhook: hook, Fire: map[string]any{"valeu": map[string]any{"_gt": 1}}}},
-			{"clear", CodeInput, "clear.value._gt", Input{Name: "x", Webhook: hook, Fire: over(1), Clear: map[string]any{"value": map[string]any{"_gt": "a"}}}},
-			{"no URL", CodeInput, "webhook: it is empty", Input{Name: "x", Fire: over(1)}},
-			{"not http", CodeInput, "https://", Input{Name: "x", Webhook: "ftp://example.com", Fire: over(1)}},
-			{"no host", CodeInput, "names no host", Input{Name: "x", Webhook: "http:///x", Fire: over(1)}},
-			{"garbage", CodeInput, "no URL", Input{Name: "x", Webhook: "http://a b:p@ss/%", Fire: over(1)}},
-			{"target", CodeRefused, "WEBHOOK_ALLOW", Input{Name: "x", Webhook: "http://10.0.0.1/", Fire: over(1)}},
-			{"secret", CodeInput, "whsec_", Input{Name: "x", Webhook: hook, Fire: over(1), Secrets: []string{"hunter2"}}},
-			{"negative", CodeInput, "for", Input{Name: "x", Webhook: hook, Fire: over(1), For: -1}},
-			{"field", CodeInput, `fields: no such column: "nope"`, Input{Name: "x", Webhook: hook, Fire: over(1), Fields: []string{"nope"}}},
-			{"no fields", CodeInput, "fields: the list is empty", Input{Name: "x", Webhook: hook, Fire: over(1), Fields: []string{}}},
-			{"header", CodeInput, "Webhook-Id", Input{Name: "x", Webhook: hook, Fire: over(1), Header: map[string]string{"Webhook-Id": "1"}}},
-			{"injection", CodeInput, "control", Input{Name: "x", Webhook: hook, Fire: over(1), Header: map[string]string{"X": "a\r\nB: c"}}},
+			{"duplicate", spec.CodeExists, "big", spec.Input{Name: "big", Webhook: hook, Fire: over(1)}},
+			{"no name", spec.CodeInput, "name", spec.Input{Name: " ", Webhook: hook, Fire: over(1)}},
+			{"line break", spec.CodeInput, "name", spec.Input{Name: "a\nb", Webhook: hook, Fire: over(1)}},
+			{"no fire", spec.CodeInput, "fire: it is missing", spec.Input{Name: "x", Webhook: hook}},
+			{"empty fire", spec.CodeInput, "fire: it is empty", spec.Input{Name: "x", Webhook: hook, Fire: map[string]any{}}},
+			{"true fire", spec.CodeInput, "fire: it is empty", spec.Input{Name: "x", Webhook: hook, Fire: map[string]any{"_and": []any{}}}},
+			{"column", spec.CodeInput, "fire.valeu: no such column", spec.Input{Name: "x", Webhook: hook, Fire: map[string]any{"valeu": map[string]any{"_gt": 1}}}},
+			{"clear", spec.CodeInput, "clear.value._gt", spec.Input{Name: "x", Webhook: hook, Fire: over(1), Clear: map[string]any{"value": map[string]any{"_gt": "a"}}}},
+			{"no URL", spec.CodeInput, "webhook: it is empty", spec.Input{Name: "x", Fire: over(1)}},
+			{"not http", spec.CodeInput, "https://", spec.Input{Name: "x", Webhook: "ftp://example.com", Fire: over(1)}},
+			{"no host", spec.CodeInput, "names no host", spec.Input{Name: "x", Webhook: "http:///x", Fire: over(1)}},
+			{"garbage", spec.CodeInput, "no URL", spec.Input{Name: "x", Webhook: "http://a b:p@ss/%", Fire: over(1)}},
+			{"target", spec.CodeRefused, "WEBHOOK_ALLOW", spec.Input{Name: "x", Webhook: "http://10.0.0.1/", Fire: over(1)}},
+			{"secret", spec.CodeInput, "whsec_", spec.Input{Name: "x", Webhook: hook, Fire: over(1), Secrets: []string{"hunter2"}}},
+			{"negative", spec.CodeInput, "for", spec.Input{Name: "x", Webhook: hook, Fire: over(1), For: -1}},
+			{"field", spec.CodeInput, `fields: no such column: "nope"`, spec.Input{Name: "x", Webhook: hook, Fire: over(1), Fields: []string{"nope"}}},
+			{"no fields", spec.CodeInput, "fields: the list is empty", spec.Input{Name: "x", Webhook: hook, Fire: over(1), Fields: []string{}}},
+			{"header", spec.CodeInput, "Webhook-Id", spec.Input{Name: "x", Webhook: hook, Fire: over(1), Header: map[string]string{"Webhook-Id": "1"}}},
+			{"injection", spec.CodeInput, "control", spec.Input{Name: "x", Webhook: hook, Fire: over(1), Header: map[string]string{"X": "a\r\nB: c"}}},
 		} {
 			_, err := b.engine.Create(b.Context(), "rows", c.in)
 			b.Log(c.name)
@@ -238,18 +241,18 @@ func TestDisabled(t *testing.T) {
 	e, err := Open(t.Context(), nil, Options{Disabled: "ask gateway-1"})
 	must(t, err)
 	defer e.Close()
-	_, err = e.Create(t.Context(), "rows", Input{})
-	if te, ok := errors.AsType[*Error](err); !ok || te.Code != CodeDisabled || te.Text != "ask gateway-1" {
+	_, err = e.Create(t.Context(), "rows", spec.Input{})
+	if te, ok := errors.AsType[*spec.Error](err); !ok || te.Code != spec.CodeDisabled || te.Text != "ask gateway-1" {
 		t.Error(err)
 	}
-	if e.Declare(t.Context(), "rows", []Input{{Name: "x"}}) != nil || e.List("rows") != nil {
+	if e.Declare(t.Context(), "rows", []spec.Input{{Name: "x"}}) != nil || e.List("rows") != nil {
 		t.Error("a disabled engine has triggers")
 	}
 }
 
 func TestRestartTellsLateOnce(t *testing.T) {
 	run(t, Options{}, []relation.Row{row("1", "11")}, func(b *bench) {
-		b.create(Input{Fire: over(10), Clear: under(5)})
+		b.create(spec.Input{Fire: over(10), Clear: under(5)})
 		b.put("2=11", "3=11", "4=11")
 		b.told("FIRE 2", "FIRE 3", "FIRE 4")
 		b.reopen(func() { b.push("2=7", "3=1", "4=", "5=20", "1=20") })
@@ -268,11 +271,11 @@ func TestRestartTellsLateOnce(t *testing.T) {
 
 func TestUpdate(t *testing.T) {
 	run(t, Options{}, []relation.Row{row("0", "11")}, func(b *bench) {
-		b.create(Input{Fire: over(10), Clear: under(5)})
+		b.create(spec.Input{Fire: over(10), Clear: under(5)})
 		b.put("1=11", "2=20", "3=7")
 		b.told("FIRE 1", "FIRE 2")
 		id := b.engine.List("rows")[0].ID
-		_, err := b.engine.Update(b.Context(), "rows", "big", Patch{Webhook: Some("https://example.com/new"), Fields: Some([]string{"id"})})
+		_, err := b.engine.Update(b.Context(), "rows", "big", spec.Patch{Webhook: spec.Some("https://example.com/new"), Fields: spec.Some([]string{"id"})})
 		must(b, err)
 		b.told()
 		b.put("1=12")
@@ -281,8 +284,8 @@ func TestUpdate(t *testing.T) {
 			b.Errorf("endpoint %+v", p)
 		}
 		// 1 is over, 2 goes on, 3 begins to match: that is no news.
-		_, err = b.engine.Update(b.Context(), "rows", "big", Patch{
-			Fire: Some[any](map[string]any{"value": map[string]any{"_in": []any{7, 20}}}), Clear: Some[any](nil),
+		_, err = b.engine.Update(b.Context(), "rows", "big", spec.Patch{
+			Fire: spec.Some[any](map[string]any{"value": map[string]any{"_in": []any{7, 20}}}), Clear: spec.Some[any](nil),
 		})
 		must(b, err)
 		b.told("CLEAR 1")
@@ -290,16 +293,16 @@ func TestUpdate(t *testing.T) {
 		b.told("CLEAR 2")
 		b.put("3=7")
 		b.told("FIRE 3")
-		_, err = b.engine.Update(b.Context(), "rows", "nope", Patch{})
-		b.fails(err, CodeNotFound, "nope")
-		_, err = b.engine.Update(b.Context(), "rows", "big", Patch{Fire: Some[any](map[string]any{})})
-		b.fails(err, CodeInput, "empty")
+		_, err = b.engine.Update(b.Context(), "rows", "nope", spec.Patch{})
+		b.fails(err, spec.CodeNotFound, "nope")
+		_, err = b.engine.Update(b.Context(), "rows", "big", spec.Patch{Fire: spec.Some[any](map[string]any{})})
+		b.fails(err, spec.CodeInput, "empty")
 	})
 }
 
 func TestPauseStopResumeDelete(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		id := b.create(Input{Fire: over(10)}).ID
+		id := b.create(spec.Input{Fire: over(10)}).ID
 		b.put("1=11")
 		b.told("FIRE 1")
 		info, err := b.engine.Pause(b.Context(), "rows", "big")
@@ -314,7 +317,7 @@ func TestPauseStopResumeDelete(t *testing.T) {
 		b.put("1=1", "2=11", "3=11")
 		b.put("3=1")
 		_, err = b.engine.Test(b.Context(), "rows", "big")
-		b.fails(err, CodeInput, "paused")
+		b.fails(err, spec.CodeInput, "paused")
 		b.told()
 		_, err = b.engine.Resume(b.Context(), "rows", "big")
 		must(b, err)
@@ -335,7 +338,7 @@ func TestPauseStopResumeDelete(t *testing.T) {
 		if was.ID != id || len(b.store.docs)+len(b.store.rows) != 0 {
 			b.Errorf("left: %v %v", b.store.docs, b.store.rows)
 		}
-		if again := b.create(Input{Fire: over(10)}); again.ID == id {
+		if again := b.create(spec.Input{Fire: over(10)}); again.ID == id {
 			b.Error("a trigger that is created again has the same id")
 		}
 	})
@@ -343,8 +346,8 @@ func TestPauseStopResumeDelete(t *testing.T) {
 
 func TestFileOwnsItsTriggers(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		b.create(Input{Name: "mine", Fire: over(10)})
-		ins := []Input{
+		b.create(spec.Input{Name: "mine", Fire: over(10)})
+		ins := []spec.Input{
 			{Name: "a", Webhook: "http://localhost/", Fire: over(10)},
 			{Name: "b", Webhook: "http://localhost/", Fire: over(10)},
 			{Name: "mine", Webhook: "http://localhost/", Fire: over(10)},
@@ -353,7 +356,7 @@ func TestFileOwnsItsTriggers(t *testing.T) {
 		b.told("FIRE 1")
 		must(b, b.engine.Declare(b.Context(), "rows", ins))
 		b.told()
-		if i, _ := b.engine.Get("rows", "mine"); i.Origin != File {
+		if i, _ := b.engine.Get("rows", "mine"); i.Origin != spec.File {
 			b.Errorf("the file did not take over: %+v", i)
 		}
 		p, _ := b.engine.Endpoint(b.engine.List("rows")[0].ID)
@@ -361,11 +364,11 @@ func TestFileOwnsItsTriggers(t *testing.T) {
 			b.Error("the file's triggers may reach private addresses")
 		}
 		_, err := b.engine.Delete(b.Context(), "rows", "a")
-		b.fails(err, CodeOwned, "schema.yaml")
+		b.fails(err, spec.CodeOwned, "schema.yaml")
 		_, err = b.engine.Resume(b.Context(), "rows", "a")
-		b.fails(err, CodeOwned, "schema.yaml")
+		b.fails(err, spec.CodeOwned, "schema.yaml")
 		docs := fmt.Sprint(b.store.docs)
-		ins = append(ins[:1:1], ins[2], Input{Name: "bad", Webhook: "http://localhost/", Fire: map[string]any{"x": 1}})
+		ins = append(ins[:1:1], ins[2], spec.Input{Name: "bad", Webhook: "http://localhost/", Fire: map[string]any{"x": 1}})
 		b.reopen(func() {})
 		err = b.engine.Declare(b.Context(), "rows", ins)
 		if err == nil || !strings.Contains(err.Error(), "trigger bad of source rows: fire.x: no such column") {
@@ -381,7 +384,7 @@ func TestFileOwnsItsTriggers(t *testing.T) {
 
 func TestStoreThatFails(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		b.create(Input{Fire: over(10)})
+		b.create(spec.Input{Fire: over(10)})
 		fails := 3
 		b.store.refuse = func([]webhook.Transition) (int, error) {
 			if fails--; fails >= 0 {
@@ -402,10 +405,10 @@ func TestStoreThatFails(t *testing.T) {
 
 func TestConflictBeginsAnew(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		id := b.create(Input{Fire: over(10)}).ID
+		id := b.create(spec.Input{Fire: over(10)}).ID
 		// Another gateway tells the same row's FIRE first, then it clears.
 		_, err := b.store.Append(b.Context(), []webhook.Transition{
-			{Trigger: id, Key: "1", Kind: webhook.Fire, State: Status{Phase: Firing, Since: worldStart}.Encode()},
+			{Trigger: id, Key: "1", Kind: webhook.Fire, State: machine.Status{Phase: machine.Firing, Since: worldStart}.Encode()},
 		})
 		must(b, err)
 		b.told("FIRE 1")
@@ -419,7 +422,7 @@ func TestConflictBeginsAnew(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		b.create(Input{Fire: over(10)})
+		b.create(spec.Input{Fire: over(10)})
 		b.store.refuse = func(ts []webhook.Transition) (int, error) {
 			for _, t := range ts {
 				if len(t.Key)+len(t.Body) > 300 {
@@ -455,7 +458,7 @@ func TestBehind(t *testing.T) {
 	}{{"a little", 50, 0}, {"more than the undo log holds", 5000, 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			run(t, Options{}, nil, func(b *bench) {
-				b.create(Input{Fire: over(10)})
+				b.create(spec.Input{Fire: over(10)})
 				broken := true
 				b.store.refuse = func(ts []webhook.Transition) (int, error) {
 					if broken && ts[0].Key != markKey {
@@ -472,7 +475,7 @@ func TestBehind(t *testing.T) {
 				done := make(chan struct{})
 				go func() { // begins behind all that
 					defer close(done)
-					b.create(Input{Name: "late", Fire: over(10)})
+					b.create(spec.Input{Name: "late", Fire: over(10)})
 				}()
 				synctest.Wait()
 				broken = false
@@ -503,7 +506,7 @@ func TestBehind(t *testing.T) {
 
 func TestFiringAndTest(t *testing.T) {
 	run(t, Options{}, []relation.Row{row("9", "3")}, func(b *bench) {
-		b.create(Input{Fire: over(10), Secrets: []string{"whsec_abc"}, Header: map[string]string{"X-Team": "risk"}})
+		b.create(spec.Input{Fire: over(10), Secrets: []string{"whsec_abc"}, Header: map[string]string{"X-Team": "risk"}})
 		_, err := b.engine.Test(b.Context(), "rows", "big")
 		must(b, err)
 		events := b.told("TEST " + "test " + b.lastID())
@@ -544,7 +547,7 @@ func (b *bench) lastID() string {
 
 func TestSourceThatChanged(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
-		b.create(Input{Fire: over(10)})
+		b.create(spec.Input{Fire: over(10)})
 		b.put("1=11")
 		b.told("FIRE 1")
 		b.engine.Close()

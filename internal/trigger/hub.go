@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/predindex"
@@ -195,7 +197,7 @@ func (h *hub) live(ctx context.Context, step *feed.Step) error {
 func (h *hub) expire(limit int64) {
 	for e := h.book.expired(limit); e != nil; e = h.book.expired(limit) {
 		next, o := e.watch.rule.Tick(e.status, e.due)
-		if o == Nothing { // cannot be: Due and Tick agree
+		if o == machine.Nothing { // cannot be: Due and Tick agree
 			h.book.stop(e)
 			continue
 		}
@@ -237,7 +239,7 @@ func (h *hub) judge(row, some relation.Row, at moment, concerned func(*watch) bo
 		w.known = h.looks
 		if concerned(w) {
 			e.met = w.compare
-			seen := Hit
+			seen := machine.Hit
 			if w.hit != h.looks {
 				seen = w.see(row)
 			}
@@ -249,7 +251,7 @@ func (h *hub) judge(row, some relation.Row, at moment, concerned func(*watch) bo
 		if w.known == h.looks || !concerned(w) {
 			continue
 		}
-		if next, o := w.step(Status{}, at.wall, Hit); o != Nothing {
+		if next, o := w.step(machine.Status{}, at.wall, machine.Hit); o != machine.Nothing {
 			e := h.book.add(w, string(h.key))
 			e.met = w.compare
 			h.note(e, next, o, at, row)
@@ -258,25 +260,25 @@ func (h *hub) judge(row, some relation.Row, at moment, concerned func(*watch) bo
 }
 
 // step moves a row that is in the book. It holds mu.
-func (h *hub) step(e *entry, seen Seen, at moment, row, some relation.Row) {
+func (h *hub) step(e *entry, seen machine.Seen, at moment, row, some relation.Row) {
 	next, o := e.watch.step(e.status, at.wall, seen)
 	switch {
-	case o == Nothing:
-		if e.status.Phase == Waiting {
+	case o == machine.Nothing:
+		if e.status.Phase == machine.Waiting {
 			e.row = row
 		}
 		return
-	case row == "" && o == Clear:
+	case row == "" && o == machine.Clear:
 		row = h.shape.Schema.KeyRow(some)
 	}
 	h.note(e, next, o, at, row)
 }
 
 // note puts what a step led to into the batch and into the book. It holds mu.
-func (h *hub) note(e *entry, next Status, o Outcome, at moment, row relation.Row) {
+func (h *hub) note(e *entry, next machine.Status, o machine.Outcome, at moment, row relation.Row) {
 	h.batch = append(h.batch, item{e.watch.transition(e, next, o, at, row), e.watch, e, e.watch.turn})
 	e.row = ""
-	if next.Phase == Waiting {
+	if next.Phase == machine.Waiting {
 		e.row = row
 	}
 	h.book.set(e, next)

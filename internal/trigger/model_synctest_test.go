@@ -11,6 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/trigger/machine/machinetest"
+
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -49,45 +54,45 @@ func (r plainRow) pack(id string) relation.Row {
 // plan is a trigger of the model: its input, and the same conditions written
 // out by hand.
 type plan struct {
-	in  Input
-	see func(r plainRow, ok bool) Seen
+	in  spec.Input
+	see func(r plainRow, ok bool) machine.Seen
 }
 
 func plans() []plan {
 	gt := func(n int) map[string]any { return map[string]any{"value": map[string]any{"_gt": n}} }
-	simple := func(r plainRow, ok bool) Seen {
+	simple := func(r plainRow, ok bool) machine.Seen {
 		if ok && r.value > 10 {
-			return Hit
+			return machine.Hit
 		}
-		return Over
+		return machine.Over
 	}
-	hysteresis := func(r plainRow, ok bool) Seen {
+	hysteresis := func(r plainRow, ok bool) machine.Seen {
 		switch {
 		case ok && r.value > 10:
-			return Hit
+			return machine.Hit
 		case !ok || r.value >= 0 && r.value < 5:
-			return Over
+			return machine.Over
 		}
-		return Hold // a null too: clear is unknown
+		return machine.Hold // a null too: clear is unknown
 	}
-	compound := func(r plainRow, ok bool) Seen {
+	compound := func(r plainRow, ok bool) machine.Seen {
 		switch {
 		case ok && r.value > 6 && r.side == "buy":
-			return Hit
+			return machine.Hit
 		case !ok || r.value < 0 || r.value < 4 && r.side == "sell":
-			return Over
+			return machine.Over
 		}
-		return Hold
+		return machine.Hold
 	}
 	lt5 := map[string]any{"value": map[string]any{"_lt": 5}}
 	return []plan{
-		{Input{Name: "simple", Fire: gt(10)}, simple},
-		{Input{Name: "hysteresis", Fire: gt(10), Clear: lt5}, hysteresis},
-		{Input{Name: "snapshot", Fire: gt(10), Clear: lt5, Snapshot: true}, hysteresis},
-		{Input{Name: "for", Fire: gt(10), For: 5 * time.Microsecond}, simple},
-		{Input{Name: "cooldown", Fire: gt(10), Clear: lt5, Cooldown: 7 * time.Microsecond}, hysteresis},
-		{Input{Name: "both", Fire: gt(10), For: 3 * time.Microsecond, Cooldown: 9 * time.Microsecond, Snapshot: true}, simple},
-		{Input{
+		{spec.Input{Name: "simple", Fire: gt(10)}, simple},
+		{spec.Input{Name: "hysteresis", Fire: gt(10), Clear: lt5}, hysteresis},
+		{spec.Input{Name: "snapshot", Fire: gt(10), Clear: lt5, Snapshot: true}, hysteresis},
+		{spec.Input{Name: "for", Fire: gt(10), For: 5 * time.Microsecond}, simple},
+		{spec.Input{Name: "cooldown", Fire: gt(10), Clear: lt5, Cooldown: 7 * time.Microsecond}, hysteresis},
+		{spec.Input{Name: "both", Fire: gt(10), For: 3 * time.Microsecond, Cooldown: 9 * time.Microsecond, Snapshot: true}, simple},
+		{spec.Input{
 			Name: "compound",
 			Fire: map[string]any{"value": map[string]any{"_gt": 6}, "side": map[string]any{"_eq": "buy"}},
 			Clear: map[string]any{"_or": []any{
@@ -112,8 +117,8 @@ type world struct {
 	rows    map[string]plainRow
 	now     int64
 	paused  map[string]bool
-	oracles map[string]*[worldRows]oracle // by trigger
-	refused map[string]bool               // trigger id and key of the transitions that a crash swallowed
+	oracles map[string]*[worldRows]machinetest.Oracle // by trigger
+	refused map[string]bool                           // trigger id and key of the transitions that a crash swallowed
 	ids     map[string]bool
 }
 
@@ -147,7 +152,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, rng: rand.New(rand.NewPCG(seed, 3)), store: newMemory(), //nolint:gosec // a model, no secret
 		feed: feed.New(testSchema(), feed.Config{}), rows: map[string]plainRow{}, paused: map[string]bool{},
-		oracles: map[string]*[worldRows]oracle{}, ids: map[string]bool{},
+		oracles: map[string]*[worldRows]machinetest.Oracle{}, ids: map[string]bool{},
 	}
 	w.feed.SetState(feed.Live, "")
 	w.commit()
@@ -290,13 +295,15 @@ func (w *world) create() (names []string) {
 		if _, err := w.engine.Create(w.t.Context(), "rows", in); err != nil {
 			w.t.Fatal(err)
 		}
-		o := &[worldRows]oracle{}
+		o := &[worldRows]machinetest.Oracle{}
 		for i := range o {
-			o[i] = oracle{rule: Rule{in.For.Microseconds(), in.Cooldown.Microseconds()}, cleared: -1, snapshot: in.Snapshot}
+			o[i] = machinetest.Oracle{
+				Rule: machine.Rule{For: in.For.Microseconds(), Cooldown: in.Cooldown.Microseconds()}, Snapshot: in.Snapshot,
+			}
 			// Times before count as well: the oracle's are its places in a list.
-			o[i].known = make([]Seen, w.now)
-			for at := range o[i].known {
-				o[i].known[at] = Over
+			o[i].Known = make([]machine.Seen, w.now)
+			for at := range o[i].Known {
+				o[i].Known[at] = machine.Over
 			}
 		}
 		w.oracles[in.Name] = o
@@ -350,9 +357,9 @@ func (w *world) events() []string {
 	return got
 }
 
-func (w *world) document(name string) *Definition {
+func (w *world) document(name string) *spec.Definition {
 	for _, doc := range w.store.docs {
-		if d, err := decodeDefinition(doc); err == nil && d.Name == name {
+		if d, err := spec.Decode(doc); err == nil && d.Name == name {
 			return d
 		}
 	}
@@ -373,9 +380,9 @@ func (w *world) expect(names []string) []string {
 			key := strconv.Itoa(i)
 			r, ok := w.rows[key]
 			watched := slices.Contains(names, p.in.Name) && !w.refused[id+key]
-			if o := os[i].look(w.now, p.see(r, ok), watched); o == Fire || o == Clear {
+			if o := os[i].Look(w.now, p.see(r, ok), watched); o == machine.Fire || o == machine.Clear {
 				kind := webhook.Fire
-				if o == Clear {
+				if o == machine.Clear {
 					kind = webhook.Clear
 				}
 				want = append(want, fmt.Sprint(p.in.Name, " ", key, " ", kind))

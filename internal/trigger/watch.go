@@ -4,6 +4,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+
 	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/webhook"
@@ -25,8 +28,8 @@ type watch struct {
 	id         string
 	snapshot   bool
 	mark       string // see markKey
-	rule       Rule
-	conditions *conditions
+	rule       machine.Rule
+	conditions *spec.Conditions
 	counters   *counters
 	begun      chan struct{} // closed when it follows every change from then on
 
@@ -57,22 +60,22 @@ func (w *watch) begin() {
 	}
 }
 
-func newWatch(d *Definition, c *conditions, n *counters) *watch {
+func newWatch(d *spec.Definition, c *spec.Conditions, n *counters) *watch {
 	return &watch{
-		id: d.ID(), snapshot: d.Snapshot, mark: d.conditions(), rule: d.rule(), conditions: c, counters: n,
+		id: d.ID(), snapshot: d.Snapshot, mark: d.Mark(), rule: d.Rule(), conditions: c, counters: n,
 		begun: make(chan struct{}), fresh: true, rows: make(map[string]*entry),
 	}
 }
 
 // see says what a row that does not meet fire says; "" is no row.
-func (w *watch) see(row relation.Row) Seen {
-	if c := w.conditions.clear; row == "" || c == nil || c.Match(row) {
-		return Over
+func (w *watch) see(row relation.Row) machine.Seen {
+	if c := w.conditions.Clear; row == "" || c == nil || c.Match(row) {
+		return machine.Over
 	}
-	return Hold
+	return machine.Hold
 }
 
-func (w *watch) step(s Status, now int64, seen Seen) (Status, Outcome) {
+func (w *watch) step(s machine.Status, now int64, seen machine.Seen) (machine.Status, machine.Outcome) {
 	if w.fresh && !w.snapshot {
 		return w.rule.Begin(s, now, seen)
 	}
@@ -80,20 +83,20 @@ func (w *watch) step(s Status, now int64, seen Seen) (Status, Outcome) {
 }
 
 // transition is what the store is told of a step. The row is the one to show.
-func (w *watch) transition(e *entry, next Status, o Outcome, at moment, row relation.Row) webhook.Transition {
+func (w *watch) transition(e *entry, next machine.Status, o machine.Outcome, at moment, row relation.Row) webhook.Transition {
 	t := webhook.Transition{
-		Trigger: w.id, Key: e.key, Time: time.UnixMicro(at.wall).UTC(), Silent: o == Silent,
+		Trigger: w.id, Key: e.key, Time: time.UnixMicro(at.wall).UTC(), Silent: o == machine.Silent,
 		State: next.Encode(), Prev: e.seq,
 	}
 	if t.Silent {
 		return t
 	}
 	t.Kind = webhook.Fire
-	if o == Clear {
+	if o == machine.Clear {
 		t.Kind = webhook.Clear
 	}
-	t.ID = eventID(w.id, e.key, t.Kind, at)
-	t.Body = w.conditions.payload.body(t.ID, t.Kind, t.Time, row)
+	t.ID = spec.EventID(w.id, e.key, t.Kind, at.time, at.wall)
+	t.Body = w.conditions.Payload.Body(t.ID, t.Kind, t.Time, row)
 	return t
 }
 

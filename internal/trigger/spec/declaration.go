@@ -1,10 +1,7 @@
-package trigger
+package spec
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -28,7 +25,7 @@ var DeclarationKeys = []string{ //nolint:gochecknoglobals // a constant list
 // Declare reads one trigger of schema.yaml: node is its mapping as plain values
 // (map[string]any, []any, string, bool, and json.Number for numbers, so that
 // conditions keep every digit). All mistakes are returned that can be found
-// without the rows' shape; columns and types are checked by [Engine.Declare].
+// without the rows' shape; columns and types are checked by the engine.
 //
 //	triggers:
 //	  big_winner:                      # or a list, each with a name
@@ -187,59 +184,4 @@ func (r *declaration) headers() {
 		r.in.Header[name] = r.text("a header", m[name], "headers", name)
 	}
 	r.refused((&Definition{Header: r.in.Header}).checkHeader(), "headers")
-}
-
-// Declare makes the triggers that schema.yaml declares for a source what it
-// says: it creates, updates and deletes those that the file owns. One of the
-// same name that a client created becomes the file's, with its state. What is
-// wrong with one trigger does not keep the others from being declared.
-func (e *Engine) Declare(ctx context.Context, source string, ins []Input) error {
-	h, err := e.hub(source)
-	if err != nil {
-		if e.opts.Disabled != "" {
-			return nil
-		}
-		return err
-	}
-	var errs []error
-	declared := make(map[string]bool, len(ins))
-	for i := range ins {
-		declared[ins[i].Name] = true
-		if err := e.declare(ctx, h, &ins[i]); err != nil {
-			errs = append(errs, fmt.Errorf("trigger %s of source %s: %w", ins[i].Name, source, err))
-		}
-	}
-	e.changes.Lock()
-	defer e.changes.Unlock()
-	for _, t := range e.all(source) {
-		if t.def.Origin == File && !declared[t.def.Name] {
-			errs = append(errs, e.remove(ctx, h, t))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (e *Engine) declare(ctx context.Context, h *hub, in *Input) error {
-	d, err := in.define(h.name, File, h.shape)
-	if err != nil {
-		return err
-	}
-	if err := e.check(ctx, d); err != nil {
-		return err
-	}
-	e.changes.Lock()
-	defer e.changes.Unlock()
-	t := e.find(h.name, d.Name)
-	if t == nil {
-		_, err := e.create(ctx, h, d)
-		return err
-	}
-	d.Generation, d.Created, d.Stopped = t.def.Generation, t.def.Created, t.def.Stopped
-	if d.Webhook != t.def.Webhook {
-		d.Stopped = "" // another receiver
-	}
-	if d.settings() == t.def.settings() && d.Stopped == t.def.Stopped {
-		return nil
-	}
-	return e.replace(ctx, h, t, d)
 }

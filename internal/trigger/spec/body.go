@@ -1,6 +1,7 @@
-package trigger
+package spec
 
 import (
+	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // a UUID of version 5 is made of it; nobody's secret
 	"encoding/hex"
 	"encoding/json"
@@ -13,8 +14,8 @@ import (
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 
-// payload writes the bodies of one trigger's deliveries.
-type payload struct {
+// Payload writes the bodies of one trigger's deliveries.
+type Payload struct {
 	schema *relation.Schema
 	row    *codec.RowEncoder
 	middle string // behind the event's type
@@ -22,7 +23,7 @@ type payload struct {
 
 // newPayload returns a payload with these columns, nil for all. They come in
 // the order of the schema, however they were given.
-func newPayload(sh codec.Shape, name string, fields []string) (*payload, error) {
+func newPayload(sh codec.Shape, name string, fields []string) (*Payload, error) {
 	chosen := make(map[string]bool, len(fields))
 	for _, f := range fields {
 		if sh.Schema.Field(f) < 0 {
@@ -41,15 +42,15 @@ func newPayload(sh codec.Shape, name string, fields []string) (*payload, error) 
 		return nil, err
 	}
 	middle := relation.AppendJSONString([]byte(`","trigger_name":`), name)
-	return &payload{sh.Schema, row, string(middle) + `,"timestamp":"`}, nil
+	return &Payload{sh.Schema, row, string(middle) + `,"timestamp":"`}, nil
 }
 
 // timestampForm is that of JavaScript's toISOString, which receivers of the
 // original's payloads parse.
 const timestampForm = "2006-01-02T15:04:05.000Z"
 
-// body returns the JSON of one event. The row may hold key cells only.
-func (p *payload) body(id string, kind webhook.Kind, at time.Time, row relation.Row) []byte {
+// Body returns the JSON of one event. The row may hold key cells only.
+func (p *Payload) Body(id string, kind webhook.Kind, at time.Time, row relation.Row) []byte {
 	b := make([]byte, 0, 160+len(p.middle)+2*len(row))
 	b = append(append(append(b, `{"event_id":"`...), id...), `","event_type":"`...)
 	b = append(append(b, kind.String()...), p.middle...)
@@ -57,15 +58,15 @@ func (p *payload) body(id string, kind webhook.Kind, at time.Time, row relation.
 	return append(p.row.Append(b, row), '}')
 }
 
-// eventID returns the id of a transition. Whoever finds the same one gives it
+// EventID returns the id of a transition. Whoever finds the same one gives it
 // the same id, so that receivers can tell a repetition.
-func eventID(trigger, key string, kind webhook.Kind, at moment) string {
+func EventID(trigger, key string, kind webhook.Kind, at uint64, wall int64) string {
 	h := sha1.New() //nolint:gosec // see the import
 	h.Write([]byte(trigger))
 	h.Write([]byte{0, byte(kind)})
-	h.Write(strconv.AppendUint(nil, at.time, 10))
+	h.Write(strconv.AppendUint(nil, at, 10))
 	h.Write([]byte{0})
-	h.Write(strconv.AppendInt(nil, at.wall, 10))
+	h.Write(strconv.AppendInt(nil, wall, 10))
 	h.Write([]byte{0})
 	h.Write([]byte(key))
 	u := h.Sum(nil)[:16]
@@ -74,14 +75,23 @@ func eventID(trigger, key string, kind webhook.Kind, at moment) string {
 	return dashed(hex.EncodeToString(u))
 }
 
+// RandomID returns a UUID of version 4.
+func RandomID() string {
+	var u [16]byte
+	_, _ = rand.Read(u[:]) // never fails
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return dashed(hex.EncodeToString(u[:]))
+}
+
 // dashed puts the dashes of a UUID between its digits.
 func dashed(text string) string {
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
-// keyRow returns a row that holds only the key that a key text names, for rows
+// KeyRow returns a row that holds only the key that a key text names, for rows
 // of which nothing else is known any more.
-func keyRow(s *relation.Schema, key string) (relation.Row, error) {
+func KeyRow(s *relation.Schema, key string) (relation.Row, error) {
 	texts := []string{key}
 	if len(s.Key) != 1 {
 		var err error

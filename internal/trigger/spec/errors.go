@@ -1,4 +1,4 @@
-package trigger
+package spec
 
 import "fmt"
 
@@ -21,8 +21,10 @@ const (
 	CodeClosed   = "SOURCE_CLOSED"          // the gateway is shutting down
 )
 
-func refuse(code, format string, args ...any) *Error {
+// Refuse returns an error.
+func Refuse(code, format string, args ...any) *Error {
 	return &Error{code, fmt.Sprintf(format, args...)}
 }
 
-func invalid(format string, args ...any) *Error { return refuse(CodeInput, format, args...) }
+// Invalid returns an error about the input.
+func Invalid(format string, args ...any) *Error { return Refuse(CodeInput, format, args...) }

@@ -1,4 +1,4 @@
-package trigger
+package spec
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tycostream/tycostream/internal/trigger/machine"
 )
 
 // Origin says who owns a trigger.
@@ -83,27 +85,29 @@ func (d *Definition) ID() string {
 	return base64.RawURLEncoding.EncodeToString(h[:15])
 }
 
-// conditions names what decides when rows fire: a trigger in which it is the
+// Mark names what decides when rows fire: a trigger in which it is the
 // same goes on with the state of its rows, whatever else changed.
-func (d *Definition) conditions() string {
+func (d *Definition) Mark() string {
 	h := sha256.Sum256([]byte(d.Fire + "\x00" + d.Clear + "\x00" + d.For.String()))
 	return base64.RawURLEncoding.EncodeToString(h[:9])
 }
 
-// rule returns what the machine needs.
-func (d *Definition) rule() Rule { return Rule{For: d.For.micros(), Cooldown: d.Cooldown.micros()} }
-
-// watched names all that decides how rows are looked at, and what is said of
-// them.
-func (d *Definition) watched() string {
-	return fmt.Sprint(d.conditions(), d.Snapshot, d.Cooldown, strings.Join(d.Fields, "\x00"), d.Fields == nil, d.off())
+// Rule returns what the machine needs.
+func (d *Definition) Rule() machine.Rule {
+	return machine.Rule{For: d.For.micros(), Cooldown: d.Cooldown.micros()}
 }
 
-// off reports whether rows are not watched.
-func (d *Definition) off() bool { return d.Paused || d.Stopped != "" }
+// Watched names all that decides how rows are looked at, and what is said of
+// them.
+func (d *Definition) Watched() string {
+	return fmt.Sprint(d.Mark(), d.Snapshot, d.Cooldown, strings.Join(d.Fields, "\x00"), d.Fields == nil, d.Off())
+}
 
-// clone returns a copy that shares nothing.
-func (d *Definition) clone() *Definition {
+// Off reports whether rows are not watched.
+func (d *Definition) Off() bool { return d.Paused || d.Stopped != "" }
+
+// Clone returns a copy that shares nothing.
+func (d *Definition) Clone() *Definition {
 	c := *d
 	c.Fields, c.Secrets, c.Delays = slices.Clone(d.Fields), slices.Clone(d.Secrets), slices.Clone(d.Delays)
 	if d.Header != nil {
@@ -115,12 +119,12 @@ func (d *Definition) clone() *Definition {
 	return &c
 }
 
-// settings returns the definition without what the gateway itself notes in it,
+// Settings returns the definition without what the gateway itself notes in it,
 // for comparison.
-func (d *Definition) settings() string {
+func (d *Definition) Settings() string {
 	c := *d
 	c.Generation, c.Created, c.Stopped = "", time.Time{}, ""
-	return string(c.encode())
+	return string(c.Encode())
 }
 
 // docVersion is the version of the document. A newer gateway may write others.
@@ -131,8 +135,8 @@ type document struct {
 	*Definition
 }
 
-// encode returns the document for the store, secrets included.
-func (d *Definition) encode() []byte {
+// Encode returns the document for the store, secrets included.
+func (d *Definition) Encode() []byte {
 	b, err := json.Marshal(document{docVersion, d})
 	if err != nil {
 		panic(fmt.Sprintf("trigger: a definition that is no JSON: %v", err)) // it has nothing but text, times and numbers
@@ -140,7 +144,7 @@ func (d *Definition) encode() []byte {
 	return b
 }
 
-func decodeDefinition(doc []byte) (*Definition, error) {
+func Decode(doc []byte) (*Definition, error) {
 	v := document{Definition: &Definition{}}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	if err := dec.Decode(&v); err != nil {
@@ -156,7 +160,7 @@ func decodeDefinition(doc []byte) (*Definition, error) {
 	}
 }
 
-// less orders definitions for listings.
-func less(a, b *Definition) int {
+// Compare orders definitions for listings.
+func Compare(a, b *Definition) int {
 	return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Name, b.Name))
 }

@@ -1,4 +1,4 @@
-package trigger
+package spec
 
 import (
 	"encoding/json"
@@ -27,19 +27,19 @@ func TestDefinitionDocument(t *testing.T) {
 			}
 		}
 	}
-	got, err := decodeDefinition(d.encode())
-	if err != nil || !reflect.DeepEqual(got, d) || !reflect.DeepEqual(d.clone(), d) {
+	got, err := Decode(d.Encode())
+	if err != nil || !reflect.DeepEqual(got, d) || !reflect.DeepEqual(d.Clone(), d) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, d)
 	}
-	if !strings.Contains(string(d.encode()), `"for":"1m30s"`) {
-		t.Errorf("%s", d.encode())
+	if !strings.Contains(string(d.Encode()), `"for":"1m30s"`) {
+		t.Errorf("%s", d.Encode())
 	}
 	for _, bad := range []string{"", "{}", "[]", `{"version":2,"source":"s","name":"n","generation":"g"}`, `{"version":1,"name":"n"}`, `{"version":1,"for":"x"}`} {
-		if _, err := decodeDefinition([]byte(bad)); err == nil {
+		if _, err := Decode([]byte(bad)); err == nil {
 			t.Errorf("%s is taken for a definition", bad)
 		}
 	}
-	other := d.clone()
+	other := d.Clone()
 	other.Generation = "h"
 	if other.ID() == d.ID() || len(d.ID()) != 20 {
 		t.Errorf("ids %s and %s", d.ID(), other.ID())
@@ -53,12 +53,12 @@ func TestDefinitionDocument(t *testing.T) {
 func FuzzDecodeDefinition(f *testing.F) {
 	f.Add([]byte(`{"version":1,"source":"s","name":"n","generation":"g","for":"5s","header":{"a":"b"}}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		d, err := decodeDefinition(doc)
+		d, err := Decode(doc)
 		if err != nil {
 			return
 		}
-		again, err := decodeDefinition(d.encode())
-		if err != nil || again.ID() != d.ID() || again.watched() != d.watched() {
+		again, err := Decode(d.Encode())
+		if err != nil || again.ID() != d.ID() || again.Watched() != d.Watched() {
 			t.Errorf("%s: %v", doc, err)
 		}
 	})
@@ -82,31 +82,30 @@ func TestConditionsDecideWhatStays(t *testing.T) {
 	} {
 		d := base
 		c.change(&d)
-		if (d.conditions() == base.conditions()) != c.same || (d.watched() == base.watched()) != c.watched {
+		if (d.Mark() == base.Mark()) != c.same || (d.Watched() == base.Watched()) != c.watched {
 			t.Errorf("%s: conditions or what is watched", c.name)
 		}
 	}
 }
 
 func TestEventID(t *testing.T) {
-	at := moment{7, 8}
-	id := eventID("trigger", "key", webhook.Fire, at)
-	if id != eventID("trigger", "key", webhook.Fire, at) {
+	id := EventID("trigger", "key", webhook.Fire, 7, 8)
+	if id != EventID("trigger", "key", webhook.Fire, 7, 8) {
 		t.Error("the same transition has another id")
 	}
-	if len(id) != 36 || id[14] != '5' || !strings.Contains("89ab", id[19:20]) {
+	if len(id) != 36 || id[14] != '5' || !strings.ContainsRune("89ab", rune(id[19])) {
 		t.Errorf("%s is no UUID of version 5", id)
 	}
 	for i, other := range []string{
-		eventID("trigger2", "key", webhook.Fire, at), eventID("trigger", "key2", webhook.Fire, at),
-		eventID("trigger", "key", webhook.Clear, at), eventID("trigger", "key", webhook.Fire, moment{7, 9}),
-		eventID("trigger", "key", webhook.Fire, moment{8, 8}),
+		EventID("trigger2", "key", webhook.Fire, 7, 8), EventID("trigger", "key2", webhook.Fire, 7, 8),
+		EventID("trigger", "key", webhook.Clear, 7, 8), EventID("trigger", "key", webhook.Fire, 7, 9),
+		EventID("trigger", "key", webhook.Fire, 8, 8),
 	} {
 		if other == id {
 			t.Errorf("another transition, %d, has the same id", i)
 		}
 	}
-	if r := randomID(); len(r) != 36 || r[14] != '4' || r == randomID() {
+	if r := RandomID(); len(r) != 36 || r[14] != '4' || r == RandomID() {
 		t.Errorf("%s is no random UUID", r)
 	}
 }
@@ -124,17 +123,17 @@ func TestKeyRow(t *testing.T) {
 	}
 	for _, texts := range [][]string{{"", "1", "x", "t", "1.5"}, {`q"\` + "\n", "-7", "x", "f", "2"}, {"ü\u2028", "0", "", "t", "NaN"}} {
 		r := relation.Texts(texts...)
-		got, err := keyRow(s, string(s.AppendKey(nil, r)))
+		got, err := KeyRow(s, string(s.AppendKey(nil, r)))
 		if err != nil || got != s.KeyRow(r) {
 			t.Errorf("%q: %q, %v", texts, got, err)
 		}
 	}
 	single := &relation.Schema{Columns: s.Columns, Key: []int{2}}
-	if got, err := keyRow(single, "[1"); err != nil || got.Text(2) != "[1" || !got.Null(0) {
+	if got, err := KeyRow(single, "[1"); err != nil || got.Text(2) != "[1" || !got.Null(0) {
 		t.Errorf("%q, %v", got, err)
 	}
 	for _, bad := range []string{"", "[]", "[true,1,\"x\"]", `[true,1,2,"1"]`, "{}"} {
-		if _, err := keyRow(s, bad); err == nil {
+		if _, err := KeyRow(s, bad); err == nil {
 			t.Errorf("%q is taken for a key", bad)
 		}
 	}
@@ -144,7 +143,7 @@ func FuzzKeyRow(f *testing.F) {
 	s := &relation.Schema{Columns: []relation.Column{{Kind: relation.Boolean}, {Kind: relation.Integer}, {}}, Key: []int{0, 1, 2}}
 	f.Add(`[true,1,"x"]`)
 	f.Add(`[null,null,null]`)
-	f.Fuzz(func(_ *testing.T, key string) { _, _ = keyRow(s, key) })
+	f.Fuzz(func(_ *testing.T, key string) { _, _ = KeyRow(s, key) })
 }
 
 func TestDeclare(t *testing.T) {
@@ -195,11 +194,19 @@ func TestDeclare(t *testing.T) {
 }
 
 func TestPayloadUnderOtherNames(t *testing.T) {
-	s := testSchema()
-	s.Columns[1].Kind = relation.Decimal
+	s := &relation.Schema{
+		Columns: []relation.Column{
+			{Name: "id", Field: "id", Kind: relation.Integer},
+			{Name: "v", Field: "value", Kind: relation.Decimal},
+			{Name: "s", Field: "side"},
+		},
+		Key: []int{0},
+	}
 	p, err := newPayload(codec.Shape{Schema: s, StringScalars: true}, "n", nil)
-	must(t, err)
-	got := string(p.body("i", webhook.Clear, time.Date(2026, 1, 2, 4, 4, 5, 678_900_000, time.FixedZone("", 3600)), relation.Texts("1", "2.50", "x\ny")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(p.Body("i", webhook.Clear, time.Date(2026, 1, 2, 4, 4, 5, 678_900_000, time.FixedZone("", 3600)), relation.Texts("1", "2.50", "x\ny")))
 	want := `{"event_id":"i","event_type":"CLEAR","trigger_name":"n","timestamp":"2026-01-02T03:04:05.678Z","data":{"id":1,"value":"2.50","side":"x\ny"}}`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -1,4 +1,4 @@
-package trigger
+package machine
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package trigger
+package spec
 
 import (
 	"encoding/json"
@@ -72,26 +72,26 @@ const (
 	day        = 24 * time.Hour
 )
 
-// conditions are a definition's conditions, compiled.
-type conditions struct {
-	fire, clear *filter.Predicate // clear nil: there is none
-	payload     *payload
+// Conditions are a definition's conditions, compiled.
+type Conditions struct {
+	Fire, Clear *filter.Predicate // Clear nil: there is none
+	Payload     *Payload
 }
 
-// compile checks a definition against the shape of its source's rows.
-func (d *Definition) compile(sh codec.Shape) (*conditions, error) {
-	c := &conditions{}
+// Compile checks a definition against the shape of its source's rows.
+func (d *Definition) Compile(sh codec.Shape) (*Conditions, error) {
+	c := &Conditions{}
 	var err error
-	if c.fire, err = recompile(sh, "fire", d.Fire); err != nil {
+	if c.Fire, err = recompile(sh, "fire", d.Fire); err != nil {
 		return nil, err
 	}
 	if d.Clear != "" {
-		if c.clear, err = recompile(sh, "clear", d.Clear); err != nil {
+		if c.Clear, err = recompile(sh, "clear", d.Clear); err != nil {
 			return nil, err
 		}
 	}
-	if c.payload, err = newPayload(sh, d.Name, d.Fields); err != nil {
-		return nil, invalid("fields: %v", err)
+	if c.Payload, err = newPayload(sh, d.Name, d.Fields); err != nil {
+		return nil, Invalid("fields: %v", err)
 	}
 	return c, nil
 }
@@ -101,7 +101,7 @@ func recompile(sh codec.Shape, argument, text string) (*filter.Predicate, error)
 	dec.UseNumber()
 	var where any
 	if err := dec.Decode(&where); err != nil {
-		return nil, invalid("%s: %v", argument, err)
+		return nil, Invalid("%s: %v", argument, err)
 	}
 	return condition(sh, argument, where)
 }
@@ -110,17 +110,17 @@ func recompile(sh codec.Shape, argument, text string) (*filter.Predicate, error)
 // trigger would fire for all of them, and never clear.
 func condition(sh codec.Shape, argument string, where any, options ...filter.Option) (*filter.Predicate, error) {
 	if where == nil {
-		return nil, invalid("%s: it is missing: say which rows, for example {column: {_gt: 1}}", argument)
+		return nil, Invalid("%s: it is missing: say which rows, for example {column: {_gt: 1}}", argument)
 	}
 	if n := filter.Size(where); n > maxSize {
-		return nil, invalid("%s: it has %d operators and values, the limit is %d", argument, n, maxSize)
+		return nil, Invalid("%s: it has %d operators and values, the limit is %d", argument, n, maxSize)
 	}
 	p, err := filter.Compile(sh.Schema, where, append(options, filter.Argument(argument))...)
 	if err != nil {
-		return nil, invalid("%v", err)
+		return nil, Invalid("%v", err)
 	}
 	if p.IsAll() && argument == "fire" {
-		return nil, invalid("fire: it is empty, so that every row would match: say which rows, for example {column: {_gt: 1}}")
+		return nil, Invalid("fire: it is empty, so that every row would match: say which rows, for example {column: {_gt: 1}}")
 	}
 	return p, nil
 }
@@ -133,8 +133,8 @@ func options(sh codec.Shape) []filter.Option {
 	return nil
 }
 
-// define makes a definition of an input.
-func (in *Input) define(source string, origin Origin, sh codec.Shape) (*Definition, error) {
+// Define makes a definition of an input.
+func (in *Input) Define(source string, origin Origin, sh codec.Shape) (*Definition, error) {
 	d := &Definition{Source: source, Name: in.Name, Origin: origin, Paused: in.Paused}
 	p := Patch{
 		Webhook: Some(in.Webhook), Fire: Some(in.Fire), Clear: Some(in.Clear), Snapshot: Some(in.Snapshot),
@@ -144,14 +144,14 @@ func (in *Input) define(source string, origin Origin, sh codec.Shape) (*Definiti
 	if err := checkName(in.Name); err != nil {
 		return nil, err
 	}
-	if err := p.apply(d, sh); err != nil {
+	if err := p.Apply(d, sh); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// apply changes d, which nobody else has yet, and checks what was given.
-func (p *Patch) apply(d *Definition, sh codec.Shape) error {
+// Apply changes d, which nobody else has yet, and checks what was given.
+func (p *Patch) Apply(d *Definition, sh codec.Shape) error {
 	if err := p.conditions(d, sh); err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func (p *Patch) apply(d *Definition, sh codec.Shape) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	_, err := d.compile(sh)
+	_, err := d.Compile(sh)
 	return err
 }
 
@@ -209,11 +209,11 @@ func (p *Patch) conditions(d *Definition, sh codec.Shape) error {
 func checkName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
-		return invalid("name: it is empty")
+		return Invalid("name: it is empty")
 	case len(name) > maxName:
-		return invalid("name: it is longer than %d bytes", maxName)
+		return Invalid("name: it is longer than %d bytes", maxName)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return invalid("name: it holds a character that cannot be printed")
+		return Invalid("name: it holds a character that cannot be printed")
 	}
 	return nil
 }
@@ -230,7 +230,7 @@ func (d *Definition) check() error {
 		return err
 	}
 	if len(d.Delays) > maxDelays {
-		return invalid("delays: there are more than %d", maxDelays)
+		return Invalid("delays: there are more than %d", maxDelays)
 	}
 	for _, v := range d.Delays {
 		if err := checkSpan("delays", v); err != nil {
@@ -238,17 +238,17 @@ func (d *Definition) check() error {
 		}
 	}
 	if d.Fields != nil && len(d.Fields) == 0 {
-		return invalid("fields: the list is empty: leave it out for all columns")
+		return Invalid("fields: the list is empty: leave it out for all columns")
 	}
 	if len(d.Secrets) > maxSecrets {
-		return invalid("secrets: there are more than %d", maxSecrets)
+		return Invalid("secrets: there are more than %d", maxSecrets)
 	}
 	return d.checkHeader()
 }
 
 func checkSpan(what string, d Duration) error {
 	if d < 0 || time.Duration(d) > maxSpan {
-		return invalid("%s: %v is not between 0 and a year", what, d)
+		return Invalid("%s: %v is not between 0 and a year", what, d)
 	}
 	return nil
 }
@@ -257,17 +257,17 @@ func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
-		return invalid("webhook: it is empty: give an address such as https://example.com/hook")
+		return Invalid("webhook: it is empty: give an address such as https://example.com/hook")
 	case len(text) > maxURL:
-		return invalid("webhook: it is longer than %d bytes", maxURL)
+		return Invalid("webhook: it is longer than %d bytes", maxURL)
 	case err != nil:
-		return invalid("webhook: it is no URL: %v", errors.Unwrap(err)) // without the address, which may hold a password
+		return Invalid("webhook: it is no URL: %v", errors.Unwrap(err)) // without the address, which may hold a password
 	case u.Scheme != "http" && u.Scheme != "https":
-		return invalid("webhook: it must begin with https:// or http://")
+		return Invalid("webhook: it must begin with https:// or http://")
 	case u.Hostname() == "":
-		return invalid("webhook: it names no host")
+		return Invalid("webhook: it names no host")
 	case u.Fragment != "":
-		return invalid("webhook: it has a fragment (#), which no server gets to see")
+		return Invalid("webhook: it has a fragment (#), which no server gets to see")
 	}
 	return nil
 }
@@ -280,22 +280,22 @@ var ours = []string{
 
 func (d *Definition) checkHeader() error {
 	if len(d.Header) > maxHeaders {
-		return invalid("headers: there are more than %d", maxHeaders)
+		return Invalid("headers: there are more than %d", maxHeaders)
 	}
 	size := 0
 	for name, value := range d.Header {
 		size += len(name) + len(value)
 		switch {
 		case name == "" || strings.ContainsFunc(name, notInToken):
-			return invalid("headers: %q is no name of a header", name)
+			return Invalid("headers: %q is no name of a header", name)
 		case slices.Contains(ours, strings.ToLower(name)):
-			return invalid("headers: %s is set by the gateway itself", name)
+			return Invalid("headers: %s is set by the gateway itself", name)
 		case strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && unicode.IsControl(r) }):
-			return invalid("headers: the value of %s holds a control character", name)
+			return Invalid("headers: the value of %s holds a control character", name)
 		}
 	}
 	if size > maxHeader {
-		return invalid("headers: they are longer than %d bytes", maxHeader)
+		return Invalid("headers: they are longer than %d bytes", maxHeader)
 	}
 	return nil
 }

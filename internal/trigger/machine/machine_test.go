@@ -1,4 +1,4 @@
-package trigger
+package machine_test
 
 import (
 	"bytes"
@@ -6,16 +6,19 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/machine/machinetest"
 )
 
 // script runs one row through the machine, a letter for each unit of
 // time: H fire is true, - hold, o over (or gone), x nobody looks. Restarts go
 // through the encoded status. The result has F and C where those were told.
-func script(t *testing.T, r Rule, begin bool, letters string) string {
+func script(t *testing.T, r machine.Rule, begin bool, letters string) string {
 	t.Helper()
 	var out strings.Builder
 	var stored []byte
-	known, down := Seen(255), false
+	known, down := machine.Seen(255), false
 	for i, letter := range letters {
 		now := int64(i + 1)
 		if letter == 'x' {
@@ -23,12 +26,12 @@ func script(t *testing.T, r Rule, begin bool, letters string) string {
 			out.WriteByte('.')
 			continue
 		}
-		s, err := DecodeStatus(stored)
+		s, err := machine.DecodeStatus(stored)
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := Seen(strings.IndexRune("-Ho", letter)) //nolint:gosec // a position below 3
-		outcome := Nothing
+		seen := machine.Seen(strings.IndexRune("-Ho", letter)) //nolint:gosec // a position below 3
+		outcome := machine.Nothing
 		switch due, timed := r.Due(s); {
 		case begin && i == 0:
 			s, outcome = r.Begin(s, now, seen)
@@ -37,11 +40,11 @@ func script(t *testing.T, r Rule, begin bool, letters string) string {
 		case timed && due <= now:
 			s, outcome = r.Tick(s, now)
 		}
-		if _, again := r.Step(s, now, seen); again != Nothing {
+		if _, again := r.Step(s, now, seen); again != machine.Nothing {
 			t.Fatalf("the same row at the same time again leads to %v after %+v", again, s)
 		}
 		known, down = seen, false
-		if outcome != Nothing {
+		if outcome != machine.Nothing {
 			stored = s.Encode()
 		}
 		out.WriteByte("..FC"[outcome])
@@ -52,7 +55,7 @@ func script(t *testing.T, r Rule, begin bool, letters string) string {
 func TestMachine(t *testing.T) {
 	for _, c := range []struct {
 		name         string
-		rule         Rule
+		rule         machine.Rule
 		begin        bool
 		script, want string
 	}{
@@ -62,21 +65,21 @@ func TestMachine(t *testing.T) {
 		{name: "matches when the trigger begins", begin: true, script: "HHoHo", want: "...FC"},
 		{name: "matches when the trigger begins, and holds", begin: true, script: "H-H-oH", want: ".....F"},
 		{name: "armed when the trigger begins", begin: true, script: "oHo", want: ".FC"},
-		{name: "for", rule: Rule{For: 3}, script: "oHHHHHo", want: "....F.C"},
-		{name: "for, broken", rule: Rule{For: 3}, script: "oHHH-HHHHo", want: "........FC"},
-		{name: "for, broken when it would be long enough", rule: Rule{For: 3}, script: "HHHoo", want: "....."},
-		{name: "cooldown", rule: Rule{Cooldown: 4}, script: "HoHHHHHo", want: "FC...F.C"},
-		{name: "cooldown, false when it ends", rule: Rule{Cooldown: 3}, script: "HoHo--H", want: "FC....F"},
-		{name: "no cooldown after silence", rule: Rule{Cooldown: 9}, begin: true, script: "HoH", want: "..F"},
-		{name: "for ends after cooldown", rule: Rule{For: 4, Cooldown: 2}, script: "HHHHHoHHHHHo", want: "....FC....FC"},
-		{name: "cooldown ends after for", rule: Rule{For: 1, Cooldown: 5}, script: "HHoHHHHHo", want: ".FC....FC"},
+		{name: "for", rule: machine.Rule{For: 3}, script: "oHHHHHo", want: "....F.C"},
+		{name: "for, broken", rule: machine.Rule{For: 3}, script: "oHHH-HHHHo", want: "........FC"},
+		{name: "for, broken when it would be long enough", rule: machine.Rule{For: 3}, script: "HHHoo", want: "....."},
+		{name: "cooldown", rule: machine.Rule{Cooldown: 4}, script: "HoHHHHHo", want: "FC...F.C"},
+		{name: "cooldown, false when it ends", rule: machine.Rule{Cooldown: 3}, script: "HoHo--H", want: "FC....F"},
+		{name: "no cooldown after silence", rule: machine.Rule{Cooldown: 9}, begin: true, script: "HoH", want: "..F"},
+		{name: "for ends after cooldown", rule: machine.Rule{For: 4, Cooldown: 2}, script: "HHHHHoHHHHHo", want: "....FC....FC"},
+		{name: "cooldown ends after for", rule: machine.Rule{For: 1, Cooldown: 5}, script: "HHoHHHHHo", want: ".FC....FC"},
 		{name: "fires late", script: "oxxHx", want: "...F."},
 		{name: "clears late", script: "HxxoH", want: "F..CF"},
 		{name: "what came and went unseen", script: "oxxoH", want: "....F"},
-		{name: "for, over a restart", rule: Rule{For: 4}, script: "HHxHHH", want: "....F."},
-		{name: "for, due while nobody looked", rule: Rule{For: 2}, script: "HxxxxH", want: ".....F"},
-		{name: "for, over when somebody looks", rule: Rule{For: 2}, script: "Hxxxxo", want: "......"},
-		{name: "cooldown, over a restart", rule: Rule{Cooldown: 5}, script: "HoxHHHHH", want: "FC....F."},
+		{name: "for, over a restart", rule: machine.Rule{For: 4}, script: "HHxHHH", want: "....F."},
+		{name: "for, due while nobody looked", rule: machine.Rule{For: 2}, script: "HxxxxH", want: ".....F"},
+		{name: "for, over when somebody looks", rule: machine.Rule{For: 2}, script: "Hxxxxo", want: "......"},
+		{name: "cooldown, over a restart", rule: machine.Rule{Cooldown: 5}, script: "HoxHHHHH", want: "FC....F."},
 		{name: "silence, over a restart", begin: true, script: "HxHoH", want: "....F"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,70 +91,23 @@ func TestMachine(t *testing.T) {
 }
 
 func TestShorterRuleAndClockSetBack(t *testing.T) {
-	waiting := Status{Phase: Waiting, Since: 100, Cool: 500}
-	if s, o := (Rule{For: 10}).Step(waiting, 90, Hit); o != Silent || s.Since != 90 || s.Cool != 90 {
+	waiting := machine.Status{Phase: machine.Waiting, Since: 100, Cool: 500}
+	if s, o := (machine.Rule{For: 10}).Step(waiting, 90, machine.Hit); o != machine.Silent || s.Since != 90 || s.Cool != 90 {
 		t.Errorf("a clock set back leaves %+v, %v", s, o)
 	}
-	if s, o := (Rule{Cooldown: 50}).Tick(Status{Cool: 500}, 100); o != Silent || s.Cool != 150 {
+	if s, o := (machine.Rule{Cooldown: 50}).Tick(machine.Status{Cool: 500}, 100); o != machine.Silent || s.Cool != 150 {
 		t.Errorf("a shorter cooldown leaves %+v, %v", s, o)
 	}
-}
-
-// oracle says what should be told of one row, without a machine: at each unit
-// of time it looks back over all that was known.
-type oracle struct {
-	rule            Rule
-	known           []Seen // by time, from 0; what nobody saw is as it was before
-	firing, silent  bool
-	cleared         int64 // -1: never
-	begun, snapshot bool
-}
-
-func (o *oracle) look(now int64, seen Seen, watched bool) Outcome {
-	if !watched && len(o.known) > 0 {
-		seen = o.known[len(o.known)-1]
-	}
-	if !watched && len(o.known) == 0 {
-		seen = Over
-	}
-	o.known = append(o.known, seen)
-	if !watched {
-		return Nothing
-	}
-	first := !o.begun
-	o.begun = true
-	switch {
-	case first && seen == Hit && !o.snapshot:
-		o.silent = true
-	case o.silent:
-		o.silent = seen != Over
-	case o.firing && seen == Over:
-		o.firing, o.cleared = false, now
-		return Clear
-	case !o.firing && seen == Hit && o.lasted(now) >= o.rule.For && (o.cleared < 0 || now-o.cleared >= o.rule.Cooldown):
-		o.firing = true
-		return Fire
-	}
-	return Nothing
-}
-
-// lasted returns for how long fire has been true without a break.
-func (o *oracle) lasted(now int64) int64 {
-	at := now
-	for at > 0 && o.known[at-1] == Hit {
-		at--
-	}
-	return now - at
 }
 
 // TestMachineAgainstModel watches a few rows for a few hundred units of time,
 // with changes, crashes in the middle of a time and restarts, and wants what
 // the oracle says.
 func TestMachineAgainstModel(t *testing.T) {
-	told := map[Outcome]int{}
+	told := map[machine.Outcome]int{}
 	for seed := range uint64(3000) {
 		rng := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a model, no secret
-		rule := Rule{}
+		rule := machine.Rule{}
 		if rng.IntN(2) == 0 {
 			rule.For = rng.Int64N(12)
 		}
@@ -164,11 +120,11 @@ func TestMachineAgainstModel(t *testing.T) {
 			if got != want {
 				t.Fatalf("seed %d, %+v, time %d: said\n%s\nwant\n%s", seed, rule, now, got, want)
 			}
-			told[Fire] += strings.Count(got, "FIRE")
-			told[Clear] += strings.Count(got, "CLEAR")
+			told[machine.Fire] += strings.Count(got, "FIRE")
+			told[machine.Clear] += strings.Count(got, "CLEAR")
 		}
 	}
-	if told[Fire] < 10_000 || told[Clear] < 10_000 {
+	if told[machine.Fire] < 10_000 || told[machine.Clear] < 10_000 {
 		t.Errorf("only %v told: the model is too quiet to prove anything", told)
 	}
 }
@@ -178,24 +134,24 @@ const modelRows = 3
 // model is a machine over a few rows, as an engine would run it, beside their
 // oracles.
 type model struct {
-	rule     Rule
+	rule     machine.Rule
 	snapshot bool
 	rng      *rand.Rand
-	actual   [modelRows]Seen
-	fed      [modelRows]Seen // what the machine was shown last
+	actual   [modelRows]machine.Seen
+	fed      [modelRows]machine.Seen // what the machine was shown last
 	begun    [modelRows]bool
-	memory   [modelRows]Status
+	memory   [modelRows]machine.Status
 	stored   [modelRows][]byte
-	oracles  [modelRows]oracle
+	oracles  [modelRows]machinetest.Oracle
 	down     int64 // until then nobody looks
 	restart  bool
 }
 
-func newModel(rule Rule, snapshot bool, rng *rand.Rand) *model {
+func newModel(rule machine.Rule, snapshot bool, rng *rand.Rand) *model {
 	m := &model{rule: rule, snapshot: snapshot, rng: rng, restart: true}
 	for i := range m.oracles {
-		m.oracles[i] = oracle{rule: rule, cleared: -1, snapshot: snapshot}
-		m.actual[i] = Seen(rng.IntN(3)) //nolint:gosec // below 3
+		m.oracles[i] = machinetest.Oracle{Rule: rule, Snapshot: snapshot}
+		m.actual[i] = machine.Seen(rng.IntN(3)) //nolint:gosec // below 3
 	}
 	return m
 }
@@ -204,7 +160,7 @@ func newModel(rule Rule, snapshot bool, rng *rand.Rand) *model {
 func (m *model) tick(now int64) (got, want string) {
 	for i := range m.actual {
 		if m.rng.IntN(6) == 0 {
-			m.actual[i] = Seen(m.rng.IntN(3)) //nolint:gosec // below 3
+			m.actual[i] = machine.Seen(m.rng.IntN(3)) //nolint:gosec // below 3
 		}
 	}
 	up := now >= m.down
@@ -216,7 +172,7 @@ func (m *model) tick(now int64) (got, want string) {
 	for i := range m.actual {
 		watched := up && i < crash
 		got += say(i, m.machine(i, now, watched))
-		want += say(i, m.oracles[i].look(now, m.actual[i], watched))
+		want += say(i, m.oracles[i].Look(now, m.actual[i], watched))
 	}
 	if up {
 		m.restart = false
@@ -227,14 +183,14 @@ func (m *model) tick(now int64) (got, want string) {
 	return got, want
 }
 
-func (m *model) machine(i int, now int64, watched bool) Outcome {
+func (m *model) machine(i int, now int64, watched bool) machine.Outcome {
 	if !watched {
-		return Nothing
+		return machine.Nothing
 	}
-	s, o := m.memory[i], Nothing
+	s, o := m.memory[i], machine.Nothing
 	if m.restart {
 		var err error
-		if s, err = DecodeStatus(m.stored[i]); err != nil {
+		if s, err = machine.DecodeStatus(m.stored[i]); err != nil {
 			panic(err)
 		}
 	}
@@ -247,33 +203,33 @@ func (m *model) machine(i int, now int64, watched bool) Outcome {
 		s, o = m.rule.Tick(s, now)
 	}
 	m.begun[i], m.fed[i], m.memory[i] = true, m.actual[i], s
-	if o != Nothing {
+	if o != machine.Nothing {
 		m.stored[i] = s.Encode()
 	}
 	return o
 }
 
-func say(row int, o Outcome) string {
+func say(row int, o machine.Outcome) string {
 	switch o {
-	case Fire:
+	case machine.Fire:
 		return fmt.Sprint("FIRE ", row, "\n")
-	case Clear:
+	case machine.Clear:
 		return fmt.Sprint("CLEAR ", row, "\n")
-	case Nothing, Silent:
+	case machine.Nothing, machine.Silent:
 	}
 	return ""
 }
 
 func FuzzDecodeStatus(f *testing.F) {
 	f.Add([]byte(nil))
-	f.Add(Status{Phase: Waiting, Since: 1_700_000_000_000_000, Cool: 1_700_000_000_000_001}.Encode())
-	f.Add([]byte{statusVersion, 9, 0, 0})
+	f.Add(machine.Status{Phase: machine.Waiting, Since: 1_700_000_000_000_000, Cool: 1_700_000_000_000_001}.Encode())
+	f.Add([]byte{1, 9, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := DecodeStatus(b)
+		s, err := machine.DecodeStatus(b)
 		if err != nil {
 			return
 		}
-		again, err := DecodeStatus(s.Encode())
+		again, err := machine.DecodeStatus(s.Encode())
 		if err != nil || again != s {
 			t.Errorf("%x is %+v, encoded and decoded %+v, %v", b, s, again, err)
 		}

@@ -1,0 +1,64 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tycostream/tycostream/internal/trigger/spec"
+)
+
+// Declare makes the triggers that schema.yaml declares for a source what it
+// says: it creates, updates and deletes those that the file owns. One of the
+// same name that a client created becomes the file's, with its state. What is
+// wrong with one trigger does not keep the others from being declared.
+func (e *Engine) Declare(ctx context.Context, source string, ins []spec.Input) error {
+	h, err := e.hub(source)
+	if err != nil {
+		if e.opts.Disabled != "" {
+			return nil
+		}
+		return err
+	}
+	var errs []error
+	declared := make(map[string]bool, len(ins))
+	for i := range ins {
+		declared[ins[i].Name] = true
+		if err := e.declare(ctx, h, &ins[i]); err != nil {
+			errs = append(errs, fmt.Errorf("trigger %s of source %s: %w", ins[i].Name, source, err))
+		}
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	for _, t := range e.all(source) {
+		if t.def.Origin == spec.File && !declared[t.def.Name] {
+			errs = append(errs, e.remove(ctx, h, t))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) declare(ctx context.Context, h *hub, in *spec.Input) error {
+	d, err := in.Define(h.name, spec.File, h.shape)
+	if err != nil {
+		return err
+	}
+	if err := e.check(ctx, d); err != nil {
+		return err
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	t := e.find(h.name, d.Name)
+	if t == nil {
+		_, err := e.create(ctx, h, d)
+		return err
+	}
+	d.Generation, d.Created, d.Stopped = t.def.Generation, t.def.Created, t.def.Stopped
+	if d.Webhook != t.def.Webhook {
+		d.Stopped = "" // another receiver
+	}
+	if d.Settings() == t.def.Settings() && d.Stopped == t.def.Stopped {
+		return nil
+	}
+	return e.replace(ctx, h, t, d)
+}
