@@ -142,7 +142,7 @@ async function follows(t, { env, variables, check }) {
 
 const resumes = (kinds) => {
   assert.ok(!kinds.includes('RESET'), `kinds ${kinds}`);
-  assert.ok(kinds.filter((k) => k === 'RESUMED').length > 10, `kinds ${kinds}`);
+  assert.ok(kinds.filter((k) => k === 'RESUMED').length > 6, `kinds ${kinds}`); // cuts in a row are one
 };
 
 test('the variables of the first time, again and again', (t) => follows(t, {
