@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/trigger/machine"
 	"github.com/tycostream/tycostream/internal/trigger/spec"
-
-	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 

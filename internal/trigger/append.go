@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 

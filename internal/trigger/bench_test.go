@@ -2,15 +2,13 @@ package trigger
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 )
 
 const benchRows = 10_000
@@ -20,7 +18,7 @@ const benchRows = 10_000
 // conditions there are. Every trigger fires for one row, and clears.
 func BenchmarkIngest(b *testing.B) {
 	for _, triggers := range []int{0, 1, 100, 10_000} {
-		b.Run(fmt.Sprint(triggers), func(b *testing.B) {
+		b.Run(strconv.Itoa(triggers), func(b *testing.B) {
 			f := feed.New(testSchema(), feed.Config{})
 			defer f.Close()
 			f.SetState(feed.Live, "")
@@ -82,7 +80,7 @@ func benchTimes(b *testing.B, f *feed.Feed) {
 			row := plainRow{(n/benchRows*7 + n) % 1000, "buy"}.pack(strconv.Itoa(n % benchRows))
 			changes = append(changes, relation.Change{Op: relation.Put, New: row})
 		}
-		fr := relation.Frontier{Time: at, Wall: worldStart + int64(at)} //nolint:gosec // small
+		fr := relation.Frontier{Time: at, Wall: worldStart + int64(at)}
 		must(b, f.Apply([]relation.Batch{{Time: fr.Time, Wall: fr.Wall, Changes: changes}}, fr))
 	}
 }

@@ -3,9 +3,8 @@ package trigger
 import (
 	"container/heap"
 
-	"github.com/tycostream/tycostream/internal/trigger/machine"
-
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/machine"
 )
 
 // entry is one row under one trigger, while it is not at rest.
@@ -111,7 +110,7 @@ func (t timers) Swap(i, j int) {
 }
 
 func (t *timers) Push(x any) {
-	e := x.(*entry) //nolint:errcheck,forcetypeassert // nothing else is ever pushed
+	e := x.(*entry) //nolint:forcetypeassert // nothing else is ever pushed
 	*t = append(*t, e)
 	e.place = len(*t)
 }

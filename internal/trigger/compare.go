@@ -6,12 +6,11 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tycostream/tycostream/internal/trigger/machine"
-	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 )
 
 // compareRows is how many rows to compare before others get a turn.

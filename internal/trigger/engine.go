@@ -11,10 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 

@@ -12,11 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tycostream/tycostream/internal/trigger/machine"
-	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 
@@ -72,7 +71,7 @@ func (b *bench) put(rows ...string) {
 func (b *bench) push(rows ...string) {
 	b.Helper()
 	b.time++
-	fr := relation.Frontier{Time: b.time, Wall: worldStart + int64(b.time)*1000} //nolint:gosec // small
+	fr := relation.Frontier{Time: b.time, Wall: worldStart + int64(b.time)*1000}
 	batch := relation.Batch{Time: fr.Time, Wall: fr.Wall}
 	for _, r := range rows {
 		id, value, _ := strings.Cut(r, "=")

@@ -7,12 +7,11 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tycostream/tycostream/internal/trigger/machine"
-
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/machine"
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 

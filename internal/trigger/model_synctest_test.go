@@ -11,14 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/tycostream/tycostream/internal/trigger/machine/machinetest"
-
-	"github.com/tycostream/tycostream/internal/trigger/machine"
-	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/machine/machinetest"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 
@@ -59,7 +57,7 @@ type plan struct {
 }
 
 func plans() []plan {
-	gt := func(n int) map[string]any { return map[string]any{"value": map[string]any{"_gt": n}} }
+	big := map[string]any{"value": map[string]any{"_gt": 10}}
 	simple := func(r plainRow, ok bool) machine.Seen {
 		if ok && r.value > 10 {
 			return machine.Hit
@@ -86,12 +84,12 @@ func plans() []plan {
 	}
 	lt5 := map[string]any{"value": map[string]any{"_lt": 5}}
 	return []plan{
-		{spec.Input{Name: "simple", Fire: gt(10)}, simple},
-		{spec.Input{Name: "hysteresis", Fire: gt(10), Clear: lt5}, hysteresis},
-		{spec.Input{Name: "snapshot", Fire: gt(10), Clear: lt5, Snapshot: true}, hysteresis},
-		{spec.Input{Name: "for", Fire: gt(10), For: 5 * time.Microsecond}, simple},
-		{spec.Input{Name: "cooldown", Fire: gt(10), Clear: lt5, Cooldown: 7 * time.Microsecond}, hysteresis},
-		{spec.Input{Name: "both", Fire: gt(10), For: 3 * time.Microsecond, Cooldown: 9 * time.Microsecond, Snapshot: true}, simple},
+		{spec.Input{Name: "simple", Fire: big}, simple},
+		{spec.Input{Name: "hysteresis", Fire: big, Clear: lt5}, hysteresis},
+		{spec.Input{Name: "snapshot", Fire: big, Clear: lt5, Snapshot: true}, hysteresis},
+		{spec.Input{Name: "for", Fire: big, For: 5 * time.Microsecond}, simple},
+		{spec.Input{Name: "cooldown", Fire: big, Clear: lt5, Cooldown: 7 * time.Microsecond}, hysteresis},
+		{spec.Input{Name: "both", Fire: big, For: 3 * time.Microsecond, Cooldown: 9 * time.Microsecond, Snapshot: true}, simple},
 		{spec.Input{
 			Name: "compound",
 			Fire: map[string]any{"value": map[string]any{"_gt": 6}, "side": map[string]any{"_eq": "buy"}},
@@ -150,7 +148,7 @@ func TestEngineAgainstModel(t *testing.T) {
 func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
 	w := &world{
-		t: t, rng: rand.New(rand.NewPCG(seed, 3)), store: newMemory(), //nolint:gosec // a model, no secret
+		t: t, rng: rand.New(rand.NewPCG(seed, 3)), store: newMemory(),
 		feed: feed.New(testSchema(), feed.Config{}), rows: map[string]plainRow{}, paused: map[string]bool{},
 		oracles: map[string]*[worldRows]machinetest.Oracle{}, ids: map[string]bool{},
 	}
@@ -183,7 +181,7 @@ func (w *world) shut() {
 }
 
 func (w *world) frontier() relation.Frontier {
-	return relation.Frontier{Time: uint64(w.now) + 1, Wall: worldStart + w.now} //nolint:gosec // not negative
+	return relation.Frontier{Time: uint64(w.now) + 1, Wall: worldStart + w.now}
 }
 
 func (w *world) commit() {

@@ -4,11 +4,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tycostream/tycostream/internal/trigger/machine"
-	"github.com/tycostream/tycostream/internal/trigger/spec"
-
 	"github.com/tycostream/tycostream/internal/predindex"
 	"github.com/tycostream/tycostream/internal/relation"
+	"github.com/tycostream/tycostream/internal/trigger/machine"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
 )
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -110,12 +111,7 @@ func (d *Definition) Off() bool { return d.Paused || d.Stopped != "" }
 func (d *Definition) Clone() *Definition {
 	c := *d
 	c.Fields, c.Secrets, c.Delays = slices.Clone(d.Fields), slices.Clone(d.Secrets), slices.Clone(d.Delays)
-	if d.Header != nil {
-		c.Header = make(map[string]string, len(d.Header))
-		for k, v := range d.Header {
-			c.Header[k] = v
-		}
-	}
+	c.Header = maps.Clone(d.Header)
 	return &c
 }
 
@@ -144,6 +140,7 @@ func (d *Definition) Encode() []byte {
 	return b
 }
 
+// Decode reads what Encode wrote.
 func Decode(doc []byte) (*Definition, error) {
 	v := document{Definition: &Definition{}}
 	dec := json.NewDecoder(bytes.NewReader(doc))

@@ -302,5 +302,5 @@ func (d *Definition) checkHeader() error {
 
 // notInToken reports whether r does not belong into the name of a header.
 func notInToken(r rune) bool {
-	return r >= utf8.RuneSelf || !(unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	return r >= utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
