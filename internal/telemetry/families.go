@@ -90,6 +90,8 @@ func clientFamilies() []*family {
 			forSubscriptions(func(s *SubscriptionStats) float64 { return float64(s.Active) }), "source", "kind"),
 		counter("subscriptions_started_total", "Subscriptions started.",
 			forSubscriptions(func(s *SubscriptionStats) float64 { return float64(s.Started) }), "source", "kind"),
+		counter("subscription_errors_total", "Errors that refused or ended subscriptions, by code.",
+			func(s *Stats, put number) { words(s.Errors, put) }, "code"),
 		counter("operations_total", "GraphQL operations by type; refused are those that did not validate.",
 			func(s *Stats, put number) { words(s.Operations, put) }, "type"),
 	}

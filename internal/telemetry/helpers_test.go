@@ -41,6 +41,7 @@ func full() telemetry.Stats {
 			Transport: "sse", Connections: 1,
 		}},
 		Subscriptions: []telemetry.SubscriptionStats{{Source: "live_pnl", Kind: "changes", Active: 2, Started: 6}},
+		Errors:        map[string]uint64{"RESYNC_REQUIRED": 2, "other": 0},
 		Operations:    map[string]uint64{"query": 3, "refused": 1},
 		Delivery: telemetry.DeliveryStats{
 			Blocked: 1, QueueBytes: 4096, Slow: map[string]uint64{"disconnected": 8},

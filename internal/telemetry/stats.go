@@ -12,6 +12,7 @@ type Stats struct {
 	Transports    []TransportStats
 	Subscriptions []SubscriptionStats
 	Delivery      DeliveryStats
+	Errors        map[string]uint64 // that refused or ended subscriptions, by code, a word from a fixed list
 	Operations    map[string]uint64 // by type, a word from a fixed list
 }
 

@@ -122,10 +122,12 @@ func appendJSON(dst []byte, v any) []byte {
 	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
-// subscriptionError words the error that ended a cursor.
-func subscriptionError(err error) *gqlerror.Error {
+// subscriptionError words the error that ended a cursor, and counts it.
+func (h *Handler) subscriptionError(err error) *gqlerror.Error {
+	out := coded(codeInternal, internalText)
 	if e, ok := errors.AsType[*feed.Error](err); ok {
-		return coded(e.Code, e.Text)
+		out = coded(e.Code, e.Text)
 	}
-	return coded(codeInternal, internalText)
+	h.stats.failed(gqlerror.List{out})
+	return out
 }

@@ -47,7 +47,7 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, out *outer
 	case errors.Is(err, io.EOF):
 		s.end(ctx, out, nil)
 	default:
-		s.end(ctx, out, out.fatal(nil, appendJSON(nil, gqlerror.List{subscriptionError(err)})))
+		s.end(ctx, out, out.fatal(nil, appendJSON(nil, gqlerror.List{h.subscriptionError(err)})))
 	}
 }
 

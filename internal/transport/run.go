@@ -66,6 +66,11 @@ func (h *Handler) dispatch(ctx context.Context, p *prepared) (live, func() *grap
 		}
 	}
 	return live{}, func() (resp *graphql.Response) {
+		defer func() {
+			if resp != nil && p.kind() == ast.Subscription {
+				h.stats.failed(resp.Errors)
+			}
+		}()
 		if failed != nil || responses == nil {
 			resp, failed = failed, nil
 			responses = nil

@@ -320,7 +320,7 @@ func (s *session) follow(op *operation, l live) {
 		if errors.Is(err, io.EOF) {
 			return encode("complete", op.id, nil)
 		}
-		return s.errorMessage(op.id, subscriptionError(err))
+		return s.errorMessage(op.id, s.h.subscriptionError(err))
 	})
 	s.mu.Lock()
 	gone := !slices.Contains(s.ops, op) // completed while it was being opened

@@ -2,10 +2,14 @@ package transport
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/histogram"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 )
@@ -59,6 +63,7 @@ type SubscriptionStats struct {
 type Stats struct {
 	Kinds         []KindStats         // connections by kind; the last is "http", single requests
 	Subscriptions []SubscriptionStats // by source and kind
+	Errors        map[string]uint64   // errors that refused or ended subscriptions, by code; "other" for codes that are not on the list
 	Operations    map[string]uint64   // operations ever, by type: query, mutation, subscription; "refused" for those that did not validate
 
 	Writes      uint64 // of the WebSockets' delivery workers: messages sent / writes is how much is merged
@@ -98,6 +103,7 @@ type counters struct {
 	kinds                                    [kindsWithHTTP]kindCounters
 	query, mutation, subscription, malformed atomic.Uint64
 	subscriptions                            sync.Map // subscriptionKey to *subscriptionCounters
+	errors                                   [len(errorCodes) + 1]atomic.Uint64
 
 	// Of streams over HTTP.
 	slow          atomic.Uint64
@@ -158,10 +164,36 @@ func (c *counters) subscribed(source, kind string) (done func()) {
 	return func() { sc.active.Add(-1) }
 }
 
+// errorCodes are those that subscriptions are counted by.
+var errorCodes = [...]string{
+	"BAD_USER_INPUT", "validation-failed", feed.CodeNotReady, feed.CodeResync, feed.CodeClosed, codeInternal,
+}
+
+// failed counts what refused or ended a subscription.
+func (c *counters) failed(errs gqlerror.List) {
+	for _, err := range errs {
+		i := slices.IndexFunc(errorCodes[:], func(code string) bool { return code == err.Extensions["code"] })
+		if i < 0 {
+			i = len(errorCodes)
+		}
+		c.errors[i].Add(1)
+	}
+}
+
+// errorCounts returns what failed has counted.
+func (c *counters) errorCounts() map[string]uint64 {
+	out := map[string]uint64{"other": c.errors[len(errorCodes)].Load()}
+	for i, code := range errorCodes {
+		out[code] = c.errors[i].Load()
+	}
+	return out
+}
+
 // Stats returns the counters.
 func (h *Handler) Stats() Stats {
 	c, d := &h.stats, h.pool.Stats()
 	s := Stats{
+		Errors: c.errorCounts(),
 		Operations: map[string]uint64{
 			"query": c.query.Load(), "mutation": c.mutation.Load(),
 			"subscription": c.subscription.Load(), "refused": c.malformed.Load(),
