@@ -87,7 +87,7 @@ func (s *Store) clean(ctx context.Context, l *lane) (took time.Duration, err err
 	}
 	s.mu.Lock()
 	l.oldest = keep
-	forget := l.idle()
+	forget := l.idle() && keep > l.last // its last delivery may have been concluded since
 	marked := l.mark != nil && s.opts.Dir != ""
 	if forget {
 		s.dropLocked(l)
