@@ -165,13 +165,11 @@ func (d *Deliverer) takeNews() {
 	}
 }
 
-// locate asks for the place where a trigger's requests go.
+// locate asks for the place where a trigger's requests go. One without an
+// endpoint is not held yet: its lanes may be gone, which an attempt finds out.
 func (d *Deliverer) locate(trigger string) (origin string, held bool) {
 	end, ok := d.opts.Endpoint(trigger)
-	if !ok || end.Paused {
-		return "", true
-	}
-	return originOf(end.URL), false
+	return originOf(end.URL), ok && end.Paused
 }
 
 // launchLocked starts all that may be sent now.
@@ -237,7 +235,7 @@ func (d *Deliverer) settleLocked(j job, v verdict) {
 // deliver makes one attempt and tells the outbox.
 func (d *Deliverer) deliver(j job) verdict {
 	end, ok := d.opts.Endpoint(j.queue.trigger)
-	if !ok || end.Paused {
+	if end.Paused {
 		return verdict{hold: true, again: j.began}
 	}
 	del, err := d.opts.Outbox.Load(d.ctx, j.lane)
@@ -247,6 +245,9 @@ func (d *Deliverer) deliver(j job) verdict {
 	}
 	if err != nil {
 		return d.concluded(verdict{}, err)
+	}
+	if !ok {
+		return verdict{hold: true, again: j.began}
 	}
 	began := time.Now()
 	a := d.post(d.ctx, end, &del)
