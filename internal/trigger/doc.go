@@ -4,11 +4,11 @@
 //	e, err := trigger.Open(ctx, store, trigger.Options{...})
 //	e.Attach("live_pnl", feed, shape)
 //	e.Declare(ctx, "live_pnl", declared) // of schema.yaml
-//	info, err := e.Create(ctx, "live_pnl", trigger.Input{Name: "big", Webhook: url, Fire: where})
+//	info, err := e.Create(ctx, "live_pnl", spec.Input{Name: "big", Webhook: url, Fire: where})
 //	defer e.Close()
 //
 // A trigger has a condition fire and perhaps a condition clear. Each row goes
-// through a small state machine ([Rule], [Status]) under each trigger: FIRE when
+// through a small state machine (package machine) under each trigger: FIRE when
 // fire turns true, CLEAR when fire is not true and clear is. What that leads to
 // is appended to a [webhook.Log] before anything else is looked at: the event
 // with its body and id, and the row's new state, are one record. Delivery is
@@ -30,7 +30,8 @@
 //   - Close returns when all goroutines have ended. It does not wait for
 //     transitions that the store refuses.
 //   - Locks, in order: Engine.changes, Engine.mu, hub.commit, hub.mu. The store
-//     is called with Engine.changes or hub.commit held, never with the others.
+//     is called with Engine.changes or hub.commit held, never with the others;
+//     Append and States may call nothing here.
 //
 // See DESIGN.md for guarantees and failures.
 package trigger

@@ -288,3 +288,33 @@ func (e *Engine) all(source string) []*trigger {
 	defer e.mu.RUnlock()
 	return slices.SortedFunc(maps.Values(e.triggers[source]), func(a, b *trigger) int { return spec.Compare(a.def, b.def) })
 }
+
+// Stats are a source's figures, for metrics. Those of single triggers are in
+// [Info].
+type Stats struct {
+	Source   string
+	Triggers int
+	Active   int    // of them watched
+	Rows     int    // rows under triggers that are not at rest
+	Compared uint64 // times that rows were compared anew because what happened in between is not known
+	Retries  uint64 // of the store
+}
+
+// Stats returns the figures of all sources.
+func (e *Engine) Stats() []Stats {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	var all []Stats
+	for _, name := range slices.Sorted(maps.Keys(e.hubs)) {
+		h := e.hubs[name]
+		s := Stats{Source: name, Triggers: len(e.triggers[name]), Compared: h.compared.Load(), Retries: h.retries.Load()}
+		h.mu.Lock()
+		for w := range h.watches {
+			s.Active++
+			s.Rows += len(w.rows)
+		}
+		h.mu.Unlock()
+		all = append(all, s)
+	}
+	return all
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -419,6 +420,23 @@ func TestConflictBeginsAnew(t *testing.T) {
 	})
 }
 
+// TestTimeAlone lets upstream's clock go on while its time stands still.
+func TestTimeAlone(t *testing.T) {
+	run(t, Options{}, nil, func(b *bench) {
+		b.create(spec.Input{Fire: over(10), For: 5 * time.Second})
+		b.put("1=11")
+		b.told()
+		wall := worldStart + int64(b.time)*1000
+		for _, after := range []int64{4_999_999, 5_000_000} {
+			must(b, b.feed.Apply(nil, relation.Frontier{Time: b.time, Wall: wall + after}))
+			synctest.Wait()
+		}
+		if e := b.told("FIRE 1"); len(e) == 1 && e[0].Time.UnixMicro() != wall+5_000_000 {
+			b.Errorf("fired at %v", e[0].Time)
+		}
+	})
+}
+
 func TestTooLarge(t *testing.T) {
 	run(t, Options{}, nil, func(b *bench) {
 		b.create(spec.Input{Fire: over(10)})
@@ -458,9 +476,10 @@ func TestBehind(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			run(t, Options{}, nil, func(b *bench) {
 				b.create(spec.Input{Fire: over(10)})
-				broken := true
+				var broken atomic.Bool
+				broken.Store(true)
 				b.store.refuse = func(ts []webhook.Transition) (int, error) {
-					if broken && ts[0].Key != markKey {
+					if broken.Load() && ts[0].Key != markKey {
 						return 0, errors.New("disk full")
 					}
 					return 0, nil
@@ -477,7 +496,7 @@ func TestBehind(t *testing.T) {
 					b.create(spec.Input{Name: "late", Fire: over(10)})
 				}()
 				synctest.Wait()
-				broken = false
+				broken.Store(false)
 				<-done
 				synctest.Wait()
 				h := b.engine.hubs["rows"]
@@ -527,6 +546,9 @@ func TestFiringAndTest(t *testing.T) {
 		slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "def", d, "secret", d.Secrets[0])
 		if all := shown + string(text) + logged.String() + fmt.Sprintf("%v %+v %#v %s", d, d, d, d.Secrets); strings.Contains(all, "whsec_abc") {
 			b.Errorf("a secret is shown: %s", all)
+		}
+		if s := b.engine.Stats(); len(s) != 1 || s[0] != (Stats{Source: "rows", Triggers: 1, Active: 1, Rows: 2}) {
+			b.Errorf("stats %+v", s)
 		}
 		if info.Fired != 2 || info.Secrets != 1 || info.State != Active || info.Fire != `{"value":{"_gt":10}}` {
 			b.Errorf("info %+v", info)
