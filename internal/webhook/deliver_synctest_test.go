@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,9 +88,9 @@ func TestDeadReceiverIsProbed(t *testing.T) {
 		o, w, start := newOutbox(), newWorld(), time.Now()
 		w.down["t"] = true
 		for i := range 10_000 {
-			o.put("t", fmt.Sprint(i), fmt.Sprint(i))
+			o.put("t", strconv.Itoa(i), strconv.Itoa(i))
 			if i < 50 {
-				o.put("other", fmt.Sprint(i), fmt.Sprint(i))
+				o.put("other", strconv.Itoa(i), strconv.Itoa(i))
 			}
 		}
 		d := deliverer(t, o, w, nil)
@@ -122,8 +123,8 @@ func TestSlowReceiver(t *testing.T) {
 		w.hosts["slow"] = func(_ string, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		w.hosts["t"] = func(string, http.ResponseWriter, *http.Request) { time.Sleep(10 * time.Millisecond) }
 		for i := range 500 {
-			o.put("slow", fmt.Sprint(i), fmt.Sprint(i))
-			o.put("t", fmt.Sprint(i), fmt.Sprint(i))
+			o.put("slow", strconv.Itoa(i), strconv.Itoa(i))
+			o.put("t", strconv.Itoa(i), strconv.Itoa(i))
 		}
 		d := deliverer(t, o, w, nil)
 		time.Sleep(40 * time.Second)
@@ -192,7 +193,7 @@ func TestGoneStopsTheTrigger(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		for i := range 100 {
-			o.put("t", fmt.Sprint(i), fmt.Sprint(i))
+			o.put("t", strconv.Itoa(i), strconv.Itoa(i))
 		}
 		time.Sleep(48 * time.Hour)
 		if at, _ := w.hits("t", start); len(at) != 1 || fmt.Sprint(gone) != "[t]" {
@@ -334,7 +335,7 @@ func TestFollow(t *testing.T) {
 			t.Errorf("followed %+v, missed %d, %v", list, missed, err)
 		}
 		for i := range 20 {
-			o.put("t", "c", fmt.Sprint(i))
+			o.put("t", "c", strconv.Itoa(i))
 		}
 		time.Sleep(time.Second)
 		list, missed, err = all.Next(t.Context())
@@ -345,7 +346,9 @@ func TestFollow(t *testing.T) {
 			t.Errorf("recent %+v", got)
 		}
 		d.Close(t.Context())
-		one.Next(t.Context())
+		if _, _, err := one.Next(t.Context()); err != nil {
+			t.Errorf("what is left: %v", err)
+		}
 		if _, _, err := one.Next(t.Context()); !errors.Is(err, webhook.ErrClosed) {
 			t.Errorf("after the end: %v", err)
 		}

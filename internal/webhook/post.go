@@ -142,7 +142,7 @@ func retryAfter(text string, now time.Time) time.Duration {
 		return 0
 	}
 	if n, err := strconv.ParseUint(text, 10, 32); err == nil {
-		return min(time.Duration(n)*time.Second, maxRetryAfter) //nolint:gosec // 32 bits
+		return min(time.Duration(n)*time.Second, maxRetryAfter)
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return min(max(at.Sub(now), 0), maxRetryAfter)

@@ -70,8 +70,11 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 		stream  jetstream.Stream
 		subject string
 	}{
-		{s.broker.outbox, rowSpace}, {s.broker.outbox, onceSpace}, {s.broker.dead, "dead"},
-		{s.broker.marks, "mark." + rowSpace}, {s.broker.marks, "mark." + onceSpace},
+		{s.broker.outbox, rowSpace},
+		{s.broker.outbox, onceSpace},
+		{s.broker.dead, "dead"},
+		{s.broker.marks, "mark." + rowSpace},
+		{s.broker.marks, "mark." + onceSpace},
 	} {
 		if err := purgeStream(ctx, p.stream, p.subject+"."+id+".>", 0); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,7 @@ func dead(t *testing.T, s *store.Store, p webhook.Page) []webhook.Delivery {
 
 func TestDeadLetters(t *testing.T) {
 	modes(t, func(t *testing.T, o store.Options) {
+		t.Helper()
 		s := open(t, o)
 		seqs := appendAll(t, s, fire("a", 0), fire("b", 0), clearing("b", 0), fire("c", 0))
 		bury(t, s)
@@ -104,7 +106,7 @@ func TestDeadLetters(t *testing.T) {
 func TestDeadLettersAreBounded(t *testing.T) {
 	s := open(t, store.Options{DeadMax: 3})
 	for i := range 10 {
-		appendAll(t, s, fire(fmt.Sprint(i), 0))
+		appendAll(t, s, fire(strconv.Itoa(i), 0))
 	}
 	bury(t, s)
 	if got, want := ids(dead(t, s, webhook.Page{})), "[7-fire-0 8-fire-0 9-fire-0]"; got != want {
@@ -114,6 +116,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	modes(t, func(t *testing.T, o store.Options) {
+		t.Helper()
 		s := open(t, o)
 		appendAll(t, s, fire("a", 0))
 		bury(t, s)
@@ -140,7 +143,7 @@ func TestForget(t *testing.T) {
 				t.Errorf("done of %s: %v", l.Trigger(), err)
 			}
 		}
-		if len(states(t, s, "t1")) != 0 || len(dead(t, s, webhook.Page{})) != 0 {
+		if len(states(t, s)) != 0 || len(dead(t, s, webhook.Page{})) != 0 {
 			t.Error("a forgotten trigger has rows or dead letters")
 		}
 		if got := fmt.Sprint(s.Triggers()); got != "[t2]" {
@@ -201,7 +204,7 @@ func TestKeys(t *testing.T) {
 	}
 	s.Close()
 	s = open(t, o)
-	got := states(t, s, "t1")
+	got := states(t, s)
 	for _, key := range keys {
 		if got[key] == "" {
 			t.Errorf("key %.20q is lost", key)
@@ -228,6 +231,7 @@ func TestKeys(t *testing.T) {
 // nothing back.
 func TestSilent(t *testing.T) {
 	modes(t, func(t *testing.T, o store.Options) {
+		t.Helper()
 		s := open(t, o)
 		quiet := fire("a", 0)
 		quiet.Silent = true
@@ -235,13 +239,13 @@ func TestSilent(t *testing.T) {
 		if got := drain(t, s); len(got) != 0 {
 			t.Errorf("delivered %v", got)
 		}
-		if len(states(t, s, "t1")) != 1 {
+		if len(states(t, s)) != 1 {
 			t.Error("the state is not kept")
 		}
 		forget := clearing("a", seqs[0])
 		forget.Silent = true
 		appendAll(t, s, forget)
-		if len(states(t, s, "t1")) != 0 {
+		if len(states(t, s)) != 0 {
 			t.Error("the row is not at rest")
 		}
 		appendAll(t, s, fire("a", 0))
@@ -254,9 +258,10 @@ func TestSilent(t *testing.T) {
 // Rows that come to rest leave nothing behind, on disk or in memory.
 func TestRowsAtRestAreForgotten(t *testing.T) {
 	modes(t, func(t *testing.T, o store.Options) {
+		t.Helper()
 		s := open(t, o)
 		for i := range 300 {
-			appendAll(t, s, fire(fmt.Sprint(i), 0), clearing(fmt.Sprint(i), 0))
+			appendAll(t, s, fire(strconv.Itoa(i), 0), clearing(strconv.Itoa(i), 0))
 		}
 		drain(t, s)
 		deadline := time.After(20 * time.Second)

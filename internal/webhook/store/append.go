@@ -326,10 +326,11 @@ func (b *broker) publishBatch(ctx context.Context, msgs []*staged) ([]uint64, er
 // batchSequences reads the answer to a batch of n: its messages stand in the
 // stream one after the other, the last at seq.
 func batchSequences(answer []byte, n int) ([]uint64, error) {
+	seqs := make([]uint64, n)
 	var ack struct {
 		Error *jetstream.APIError `json:"error"`
 		Seq   uint64              `json:"seq"`
-		Count int                 `json:"count"`
+		Count uint64              `json:"count"`
 	}
 	if err := json.Unmarshal(answer, &ack); err != nil {
 		return nil, fmt.Errorf("write to the outbox: %w", err)
@@ -337,12 +338,12 @@ func batchSequences(answer []byte, n int) ([]uint64, error) {
 	if ack.Error != nil {
 		return nil, fmt.Errorf("write to the outbox: %w", ack.Error)
 	}
-	if ack.Count != n || ack.Seq < uint64(n) {
+	if ack.Count != uint64(len(seqs)) || ack.Seq < ack.Count {
 		return nil, fmt.Errorf("write to the outbox: %d of %d messages were taken", ack.Count, n)
 	}
-	seqs := make([]uint64, n)
 	for i := range seqs {
-		seqs[i] = ack.Seq - uint64(n-1-i)
+		seqs[i] = ack.Seq - ack.Count + 1
+		ack.Count--
 	}
 	return seqs, nil
 }

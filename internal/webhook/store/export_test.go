@@ -7,13 +7,13 @@ import (
 )
 
 // Messages returns how many messages the outbox and the marks hold.
-func (s *Store) Messages(t testing.TB) int {
-	t.Helper()
+func (s *Store) Messages(tb testing.TB) int {
+	tb.Helper()
 	n := 0
 	for _, stream := range []jetstream.Stream{s.broker.outbox, s.broker.marks} {
-		info, err := stream.Info(t.Context())
+		info, err := stream.Info(tb.Context())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		n += int(info.State.Msgs)
 	}

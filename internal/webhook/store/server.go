@@ -108,6 +108,7 @@ func (b *broker) openStreams(ctx context.Context, o Options) error {
 		{&b.defs, jetstream.StreamConfig{Name: defsStream, Subjects: []string{"def.>"}, MaxMsgsPerSubject: 1}},
 	} {
 		s.cfg.Storage, s.cfg.AllowDirect, s.cfg.Retention = storage, true, jetstream.LimitsPolicy
+		s.cfg.Duplicates = 100 * time.Millisecond // no message ids are used; a long window is read again at each start
 		stream, err := b.js.CreateOrUpdateStream(ctx, s.cfg)
 		if err != nil {
 			return fmt.Errorf("open stream %s: %w", s.cfg.Name, err)
@@ -140,7 +141,7 @@ func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("create the data directory (DATA_DIR): %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's directory
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory (DATA_DIR): %w", err)
 	}

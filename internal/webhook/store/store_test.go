@@ -12,13 +12,13 @@ import (
 	"github.com/tycostream/tycostream/internal/webhook/store"
 )
 
-func open(t testing.TB, o store.Options) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), o)
+func open(tb testing.TB, o store.Options) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	tb.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -36,11 +36,11 @@ func clearing(key string, prev uint64) webhook.Transition {
 	return tr
 }
 
-func appendAll(t testing.TB, s webhook.Log, ts ...webhook.Transition) []uint64 {
-	t.Helper()
-	seqs, err := s.Append(t.Context(), ts)
+func appendAll(tb testing.TB, s webhook.Log, ts ...webhook.Transition) []uint64 {
+	tb.Helper()
+	seqs, err := s.Append(tb.Context(), ts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return seqs
 }
@@ -66,8 +66,8 @@ func (in *inbox) take() []webhook.Lane {
 }
 
 // drain delivers everything and returns the ids in the order they came.
-func drain(t testing.TB, s *store.Store) []string {
-	t.Helper()
+func drain(tb testing.TB, s *store.Store) []string {
+	tb.Helper()
 	var in inbox
 	s.Announce(in.ready)
 	defer s.Announce(nil)
@@ -78,27 +78,27 @@ func drain(t testing.TB, s *store.Store) []string {
 			return ids
 		}
 		for _, l := range lanes {
-			d, err := s.Load(t.Context(), l)
+			d, err := s.Load(tb.Context(), l)
 			if err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 			ids = append(ids, d.ID)
 			if err := s.Done(l, webhook.Attempts{}); err != nil {
-				t.Fatal(err)
+				tb.Fatal(err)
 			}
 		}
 	}
 }
 
-func states(t testing.TB, s *store.Store, trigger string) map[string]string {
-	t.Helper()
+func states(tb testing.TB, s *store.Store) map[string]string {
+	tb.Helper()
 	got := map[string]string{}
-	err := s.States(t.Context(), trigger, func(key string, seq uint64, state []byte) bool {
+	err := s.States(tb.Context(), "t1", func(key string, seq uint64, state []byte) bool {
 		got[key] = fmt.Sprintf("%d %s", seq, state)
 		return true
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return got
 }
@@ -113,12 +113,13 @@ func modes(t *testing.T, test func(t *testing.T, o store.Options)) {
 
 func TestAppendAndDeliver(t *testing.T) {
 	modes(t, func(t *testing.T, o store.Options) {
+		t.Helper()
 		s := open(t, o)
 		a := appendAll(t, s, fire("a", 0), fire("b", 0), clearing("a", 0))
 		if !slices.IsSorted(a) || len(a) != 3 {
 			t.Fatalf("sequences: %v", a)
 		}
-		if got, want := states(t, s, "t1"), fmt.Sprintf("map[b:%d firing]", a[1]); fmt.Sprint(got) != want {
+		if got, want := states(t, s), fmt.Sprintf("map[b:%d firing]", a[1]); fmt.Sprint(got) != want {
 			t.Errorf("states: %v, want %v", got, want)
 		}
 		if got, want := fmt.Sprint(drain(t, s)), "[a-fire-0 b-fire-0 a-clear-0]"; got != want {
@@ -162,7 +163,7 @@ func TestReopen(t *testing.T) {
 
 	s = open(t, o)
 	want := map[string]string{"a": fmt.Sprint(seqs[0], " firing"), "c": fmt.Sprint(seqs[3], " firing")}
-	if got := states(t, s, "t1"); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := states(t, s); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("states: %v, want %v", got, want)
 	}
 	list, err := s.PendingOf(t.Context(), "t1", webhook.Page{})
