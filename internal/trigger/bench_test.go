@@ -9,6 +9,7 @@ import (
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/trigger/spec"
+	"github.com/tycostream/tycostream/internal/webhook/store"
 )
 
 const benchRows = 10_000
@@ -33,6 +34,7 @@ func BenchmarkIngest(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			benchTimes(b, f)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "writer-ns/op")
 			benchWait(b, e, f)
 		})
 	}
@@ -101,5 +103,54 @@ func benchWait(b *testing.B, e *Engine, f *feed.Feed) {
 			return
 		}
 		<-time.After(100 * time.Microsecond)
+	}
+}
+
+// BenchmarkTransitions is what a FIRE or CLEAR costs from the feed's Apply until
+// it is in the embedded store, when a hundred come at each time.
+func BenchmarkTransitions(b *testing.B) {
+	for _, sync := range []store.Sync{store.Always, store.Interval} {
+		b.Run(string(sync), func(b *testing.B) {
+			s, err := store.Open(b.Context(), store.Options{Dir: b.TempDir(), Sync: sync})
+			must(b, err)
+			defer func() { must(b, s.Close()) }()
+			f := feed.New(testSchema(), feed.Config{})
+			defer f.Close()
+			f.SetState(feed.Live, "")
+			must(b, f.Load(nil))
+			must(b, f.Commit(relation.Frontier{Time: 1, Wall: worldStart}))
+			e, err := Open(b.Context(), s, Options{})
+			must(b, err)
+			defer e.Close()
+			e.Attach("rows", f, testShape())
+			_, err = e.Create(b.Context(), "rows", spec.Input{
+				Name: "big", Webhook: "https://example.com", Fire: map[string]any{"value": map[string]any{"_gt": 10}},
+			})
+			must(b, err)
+			b.ResetTimer()
+			flip(b, f)
+			for told := uint64(0); told < uint64(b.N); {
+				<-time.After(100 * time.Microsecond)
+				info, _ := e.Get("rows", "big")
+				told = info.Fired + info.Cleared
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "transitions/s")
+		})
+	}
+}
+
+// flip applies b.N changes, each of which is a transition: 1000 rows go up and
+// down.
+func flip(b *testing.B, f *feed.Feed) {
+	b.Helper()
+	for done, at := 0, uint64(2); done < b.N; at++ {
+		var changes []relation.Change
+		for range min(benchBatch, b.N-done) {
+			up := 20 * (1 - done/1000%2)
+			changes = append(changes, relation.Change{Op: relation.Put, New: plainRow{up, "buy"}.pack(strconv.Itoa(done % 1000))})
+			done++
+		}
+		fr := relation.Frontier{Time: at, Wall: worldStart + int64(at)}
+		must(b, f.Apply([]relation.Batch{{Time: fr.Time, Wall: fr.Wall, Changes: changes}}, fr))
 	}
 }

@@ -20,6 +20,7 @@ const compareRows = 1024
 func (h *hub) snapshot(ctx context.Context, step *feed.Step, waiting []*watch) error {
 	if h.settled {
 		h.compared.Add(1)
+		h.log.Warn("not every change since the last can be known; triggers compare all rows anew", "rows", len(step.Rows))
 	}
 	if err := h.load(ctx, waiting); err != nil {
 		return err
