@@ -163,9 +163,25 @@ func (e *Engine) Resume(ctx context.Context, source, name string) (Info, error) 
 	})
 }
 
-// Stop pauses a trigger because its receiver wants no more (410). It does
-// nothing when the trigger is gone.
-func (e *Engine) Stop(ctx context.Context, id, reason string) error {
+// Gone stops a trigger, soon, because its receiver answered 410. It fits
+// [webhook.Options].
+func (e *Engine) Gone(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.wg.Go(func() {
+		err := e.halt(e.ctx, id, "the receiver answered 410 Gone: it wants no more. Resume the trigger, or give it another webhook")
+		if err != nil && e.ctx.Err() == nil {
+			e.opts.Log.Error("a trigger whose receiver is gone is not stopped", "trigger", id, "error", err)
+		}
+	})
+}
+
+// halt pauses a trigger as the gateway itself does. It does nothing when the
+// trigger is gone.
+func (e *Engine) halt(ctx context.Context, id, reason string) error {
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	e.mu.RLock()

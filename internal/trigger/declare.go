@@ -43,13 +43,13 @@ func (e *Engine) declare(ctx context.Context, h *hub, in *spec.Input) error {
 	if err != nil {
 		return err
 	}
-	if err := e.check(ctx, d); err != nil {
-		return err
-	}
 	e.changes.Lock()
 	defer e.changes.Unlock()
 	t := e.find(h.name, d.Name)
 	if t == nil {
+		if err := e.check(ctx, d); err != nil {
+			return err
+		}
 		_, err := e.create(ctx, h, d)
 		return err
 	}
@@ -59,6 +59,9 @@ func (e *Engine) declare(ctx context.Context, h *hub, in *spec.Input) error {
 	}
 	if d.Settings() == t.def.Settings() && d.Stopped == t.def.Stopped {
 		return nil
+	}
+	if err := e.check(ctx, d); err != nil {
+		return err
 	}
 	return e.replace(ctx, h, t, d)
 }

@@ -15,14 +15,19 @@ import (
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
+	"github.com/tycostream/tycostream/internal/webhook/guard"
 )
 
 // Options are what an engine needs to know.
 type Options struct {
-	// Check refuses an address to which nothing may be delivered. private says
-	// that private and loopback addresses are allowed. An *Error goes to the
-	// client as it is. nil: every address will do.
+	// Check refuses an address to which nothing may be delivered, as
+	// [guard.Policy.CheckTarget] does. private says that private and loopback
+	// addresses are allowed. nil: every address will do.
 	Check func(ctx context.Context, url string, private bool) error
+
+	// Changed is told of triggers whose endpoint may be another, or gone. It
+	// must not call the engine, and may be nil.
+	Changed func(id string)
 
 	// CheckSecret refuses what is no secret. nil: every text will do.
 	CheckSecret func(secret string) error
@@ -220,10 +225,19 @@ func (e *Engine) check(ctx context.Context, d *spec.Definition) error {
 		return nil
 	}
 	err := e.opts.Check(ctx, d.Webhook, e.private(d.Origin))
-	if _, ok := errors.AsType[*spec.Error](err); ok || err == nil {
-		return err
+	if err == nil || d.Origin == spec.File && errors.Is(err, guard.ErrUnreachable) {
+		return nil // a name server that is away must not keep the file's triggers away
 	}
-	return spec.Refuse(spec.CodeRefused, "webhook: %v", err)
+	if refused, ok := errors.AsType[*guard.RefusedError](err); ok {
+		return spec.Refuse(spec.CodeRefused, "%v", refused)
+	}
+	return spec.Invalid("%v", err)
+}
+
+func (e *Engine) changed(id string) {
+	if e.opts.Changed != nil {
+		e.opts.Changed(id)
+	}
 }
 
 // create stores and starts a definition. It holds changes.
@@ -249,6 +263,7 @@ func (e *Engine) replace(ctx context.Context, h *hub, t *trigger, d *spec.Defini
 	old, w := t.def, t.watch
 	t.def = d
 	e.mu.Unlock()
+	defer e.changed(t.id)
 	if old.Watched() == d.Watched() {
 		return nil
 	}
@@ -272,6 +287,7 @@ func (e *Engine) remove(ctx context.Context, h *hub, t *trigger) error {
 	delete(e.byID, t.id)
 	w := t.watch
 	e.mu.Unlock()
+	defer e.changed(t.id)
 	if w != nil {
 		h.stop(w)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/tycostream/tycostream/internal/trigger/machine"
 	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
+	"github.com/tycostream/tycostream/internal/webhook/guard"
 )
 
 // bench is a feed, a store and an engine in a synctest bubble.
@@ -186,7 +187,10 @@ func TestRefusedInput(t *testing.T) {
 	o := Options{
 		Check: func(_ context.Context, url string, private bool) error {
 			if strings.Contains(url, "10.0.0.1") && !private {
-				return errors.New("10.0.0.1 is private: set WEBHOOK_ALLOW")
+				return &guard.RefusedError{Target: "10.0.0.1", Why: "it is private", Hint: "set WEBHOOK_ALLOW"}
+			}
+			if strings.Contains(url, "nowhere") {
+				return fmt.Errorf("nowhere: %w", guard.ErrUnreachable)
 			}
 			return nil
 		},
@@ -217,6 +221,8 @@ func TestRefusedInput(t *testing.T) {
 			{"no host", spec.CodeInput, "names no host", spec.Input{Name: "x", Webhook: "http:///x", Fire: over(1)}},
 			{"garbage", spec.CodeInput, "no URL", spec.Input{Name: "x", Webhook: "http://a b:p@ss/%", Fire: over(1)}},
 			{"target", spec.CodeRefused, "WEBHOOK_ALLOW", spec.Input{Name: "x", Webhook: "http://10.0.0.1/", Fire: over(1)}},
+			{"unreachable", spec.CodeInput, "cannot be resolved", spec.Input{Name: "x", Webhook: "http://nowhere/", Fire: over(1)}},
+			{"user", spec.CodeInput, "use a header", spec.Input{Name: "x", Webhook: "http://u:p@ss@example.com/", Fire: over(1)}},
 			{"secret", spec.CodeInput, "whsec_", spec.Input{Name: "x", Webhook: hook, Fire: over(1), Secrets: []string{"hunter2"}}},
 			{"negative", spec.CodeInput, "for", spec.Input{Name: "x", Webhook: hook, Fire: over(1), For: -1}},
 			{"field", spec.CodeInput, `fields: no such column: "nope"`, spec.Input{Name: "x", Webhook: hook, Fire: over(1), Fields: []string{"nope"}}},
@@ -301,7 +307,8 @@ func TestUpdate(t *testing.T) {
 }
 
 func TestPauseStopResumeDelete(t *testing.T) {
-	run(t, Options{}, nil, func(b *bench) {
+	changed := 0
+	run(t, Options{Changed: func(string) { changed++ }}, nil, func(b *bench) {
 		id := b.create(spec.Input{Fire: over(10)}).ID
 		b.put("1=11")
 		b.told("FIRE 1")
@@ -322,8 +329,10 @@ func TestPauseStopResumeDelete(t *testing.T) {
 		_, err = b.engine.Resume(b.Context(), "rows", "big")
 		must(b, err)
 		b.told("CLEAR 1", "FIRE 2")
-		must(b, b.engine.Stop(b.Context(), id, "410 Gone"))
-		if i, _ := b.engine.Get("rows", "big"); i.State != Stopped || i.Problem != "410 Gone" {
+		before := changed
+		b.engine.Gone(id)
+		synctest.Wait()
+		if i, _ := b.engine.Get("rows", "big"); i.State != Stopped || !strings.Contains(i.Problem, "410 Gone") || changed != before+1 {
 			b.Errorf("stopped: %+v", i)
 		}
 		b.reopen(func() { b.push("2=1") })
@@ -367,6 +376,9 @@ func TestFileOwnsItsTriggers(t *testing.T) {
 		b.fails(err, spec.CodeOwned, "schema.yaml")
 		_, err = b.engine.Resume(b.Context(), "rows", "a")
 		b.fails(err, spec.CodeOwned, "schema.yaml")
+		if p, _ := b.engine.Endpoint("nope"); p.URL != "" {
+			b.Error("an endpoint of nothing")
+		}
 		docs := fmt.Sprint(b.store.docs)
 		ins = append(ins[:1:1], ins[2], spec.Input{Name: "bad", Webhook: "http://localhost/", Fire: map[string]any{"x": 1}})
 		b.reopen(func() {})

@@ -266,6 +266,8 @@ func checkURL(text string) error {
 		return Invalid("webhook: it must begin with https:// or http://")
 	case u.Hostname() == "":
 		return Invalid("webhook: it names no host")
+	case u.User != nil:
+		return Invalid("webhook: it has a user or password, which everybody could see: use a header")
 	case u.Fragment != "":
 		return Invalid("webhook: it has a fragment (#), which no server gets to see")
 	}
