@@ -50,11 +50,11 @@ func Run(ctx context.Context, o Options) error {
 		defer world.close()
 		dial = world.dial
 	}
-	g, err := newGateway(&o, dial)
+	g, err := newGateway(ctx, &o, dial)
 	if err != nil {
 		return err
 	}
-	defer g.sources.close()
+	defer g.close()
 
 	h := transport.New(g.transportOptions())
 	defer h.Close()
@@ -78,6 +78,7 @@ func Run(ctx context.Context, o Options) error {
 		o.Listening(srv.Addr())
 	}
 
+	g.triggers.start()
 	// Upstream outlives ctx: while the server drains, clients still get rows.
 	upstream, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
@@ -87,6 +88,7 @@ func Run(ctx context.Context, o Options) error {
 	h.Close() // before the feeds, so that clients see a restart and no closed source
 	stop()
 	wg.Wait()
+	g.triggers.close()
 	if err == nil {
 		o.Log.Info("stopped")
 	}
@@ -99,16 +101,28 @@ type gateway struct {
 	dial        catalog.Dial
 	guard       *auth.Guard
 	sources     *sources
+	triggers    *triggers
 	checkOrigin func(*http.Request) error
 	transport   *transport.Handler
 }
 
-func newGateway(o *Options, dial catalog.Dial) (*gateway, error) {
-	s, err := newSources(o)
+func newGateway(ctx context.Context, o *Options, dial catalog.Dial) (*gateway, error) {
+	t, err := openTriggers(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return &gateway{o: o, dial: dial, guard: auth.New(o.Config.AdminSecret), sources: s}, nil
+	s, err := newSources(o, t)
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	return &gateway{o: o, dial: dial, guard: auth.New(o.Config.AdminSecret), sources: s, triggers: t}, nil
+}
+
+// close ends the triggers before the sources that they follow.
+func (g *gateway) close() {
+	g.triggers.close()
+	g.sources.close()
 }
 
 func (g *gateway) transportOptions() transport.Options {

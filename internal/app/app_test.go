@@ -34,6 +34,7 @@ type gateway struct {
 // start runs a gateway over the schema file's text and waits until it listens.
 func start(t *testing.T, schema string, demo *app.Demo, environ ...string) *gateway {
 	t.Helper()
+	environ = append([]string{"DATA_DIR="}, environ...)
 	environ = append(environ, "GRAPHQL_PORT=0", "LISTEN_HOST=127.0.0.1", "TYCOSTREAM_SHUTDOWN_GRACE=1ms", "TYCOSTREAM_QUERY_WAIT=50ms")
 	settings, err := config.Load(config.Input{Environ: environ, Demo: demo != nil})
 	if err != nil {

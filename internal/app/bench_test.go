@@ -39,11 +39,11 @@ func newCrowd(tb testing.TB, readers int) *crowd {
 		tb.Fatal(err)
 	}
 	o := &Options{Config: settings.Config, Schema: file, Log: slog.New(slog.DiscardHandler)}
-	g, err := newGateway(o, nil)
+	g, err := newGateway(tb.Context(), o, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(g.sources.close)
+	tb.Cleanup(g.close)
 	g.transport = transport.New(g.transportOptions())
 	tb.Cleanup(g.transport.Close)
 	c := &crowd{TB: tb, gateway: g, feed: g.sources.all()[0].feed, time: 1}

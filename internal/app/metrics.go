@@ -13,7 +13,7 @@ import (
 func (g *gateway) stats() telemetry.Stats {
 	t := g.transport.Stats()
 	s := telemetry.Stats{
-		Sources: g.sources.stats(), Errors: t.Errors, Operations: t.Operations,
+		Sources: g.sources.stats(), Triggers: g.triggers.stats(), Errors: t.Errors, Operations: t.Operations,
 		Delivery: telemetry.DeliveryStats{
 			Blocked: int(t.Blocked), QueueBytes: t.QueueBytes, Slow: map[string]uint64{"disconnected": t.SlowClients},
 			WebSockets: timing(&t.WebSockets), HTTP: timing(&t.Streams),

@@ -30,6 +30,7 @@ type entry struct {
 // sources are all sources and the GraphQL schema over them.
 type sources struct {
 	o          *Options
+	triggers   *triggers
 	executor   atomic.Pointer[graph.Executor]
 	supervisor atomic.Pointer[source.Supervisor]
 	list       atomic.Pointer[[]entry]
@@ -40,8 +41,8 @@ type sources struct {
 	closed  bool
 }
 
-func newSources(o *Options) (*sources, error) {
-	s := &sources{o: o}
+func newSources(o *Options, t *triggers) (*sources, error) {
+	s := &sources{o: o, triggers: t}
 	if s.backend = o.Config.Database.Engine; s.backend == "auto" {
 		s.backend = ""
 	}
@@ -59,6 +60,11 @@ func newSources(o *Options) (*sources, error) {
 	if err := s.rebuildLocked(list); err != nil {
 		s.closeLocked()
 		return nil, err
+	}
+	for i := range list {
+		if list[i].feed != nil {
+			t.attach(&list[i])
+		}
 	}
 	return s, nil
 }
@@ -150,6 +156,7 @@ func (s *sources) found(def *source.Definition, schema *relation.Schema) (source
 		list[i].feed.Close()
 		return nil, &source.Error{Class: source.Config, Text: "its columns do not make a GraphQL schema", Err: err}
 	}
+	s.triggers.attach(&list[i])
 	s.o.Log.Info("source joined the schema", "source", def.Name, "columns", len(schema.Columns))
 	return list[i].meter, nil
 }

@@ -11,6 +11,7 @@ import (
 type Config struct {
 	SchemaPath        string        `koanf:"schema_path"`
 	AllowedOrigins    []string      `koanf:"allowed_origins"`
+	DataDir           string        `koanf:"data_dir"` // empty: in memory
 	AdminSecret       string        `koanf:"admin_secret"`
 	ReadyMaxStaleness time.Duration `koanf:"ready_max_staleness"` // 0: a source that was live once counts as ready
 	StaleAfter        time.Duration `koanf:"stale_after"`
@@ -32,6 +33,8 @@ type Config struct {
 	Postgres Postgres `koanf:"postgres"`
 	Listen   Listen   `koanf:"listen"`
 	TLS      TLS      `koanf:"tls"`
+	Triggers Triggers `koanf:"triggers"`
+	Webhook  Webhook  `koanf:"webhook"`
 	Log      Log      `koanf:"log"`
 	Retry    Retry    `koanf:"retry"`
 	Limits   Limits   `koanf:"limits"`
@@ -50,6 +53,22 @@ type Listen struct {
 type TLS struct {
 	Cert string `koanf:"cert"`
 	Key  string `koanf:"key"`
+}
+
+// Triggers says whether triggers run, and how durably.
+type Triggers struct {
+	Enabled bool   `koanf:"enabled"`
+	At      string `koanf:"at"`   // the gateway that runs them, when this one does not
+	Sync    string `koanf:"sync"` // always or interval
+}
+
+// Webhook says how triggers' deliveries are sent.
+type Webhook struct {
+	Allow       []string      `koanf:"allow"`
+	Secrets     []string      `koanf:"secrets"` // newest first
+	Timeout     time.Duration `koanf:"timeout"`
+	Attempts    int           `koanf:"attempts"`
+	Concurrency int           `koanf:"concurrency"` // to one host and port
 }
 
 // Log says what is logged and how.
@@ -87,7 +106,7 @@ type Limits struct {
 
 // Secrets returns the texts that must never be printed.
 func (c *Config) Secrets() []string {
-	secrets := []string{c.AdminSecret}
+	secrets := append([]string{c.AdminSecret}, c.Webhook.Secrets...)
 	switch p := c.Database.Password; p {
 	case "materialize", "postgres", c.Database.User: // no secrets, but words that logs are full of
 	default:

@@ -103,7 +103,7 @@ func TestMaskURL(t *testing.T) {
 
 // TestSecretsAreMasked prints everything with secrets of known text.
 func TestSecretsAreMasked(t *testing.T) {
-	secret := "s3cr3t-" + url.PathEscape("x%y")
+	secret := "s3cr3t-of-length-16-" + url.PathEscape("x%y")
 	env := []string{}
 	for _, s := range config.Settings() {
 		if s.Secret && s.Kind != config.URL {
@@ -112,7 +112,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	env = append(env, "DATABASE_URL=postgres://u:"+secret+"@h/n?password="+secret)
 	r := world{env: env}.mustLoad(t)
-	if got := r.YAML(); strings.Contains(got, "s3cr3t") || strings.Count(got, "********") != 4 {
+	if got := r.YAML(); strings.Contains(got, "s3cr3t") || strings.Count(got, "********") != 5 {
 		t.Errorf("%s", got)
 	}
 	_, err := world{env: []string{"DATABASE_URL=postgres://u:" + "s3cr3t%zz@h/n"}}.load(t)

@@ -20,15 +20,18 @@ const configVariable = "TYCOSTREAM_CONFIG"
 // environment is the process environment over a .env file.
 type environment struct {
 	layers [2]map[string]string // process, .env
+	blank  [2]map[string]bool   // names that are given as empty
 	places map[string]string    // of .env variables: "file:line"
 }
 
 func readEnvironment(environ []string, dotenv string, warnings *mistake.List) (*environment, error) {
 	e := &environment{places: map[string]string{}}
-	e.layers[0], e.layers[1] = map[string]string{}, map[string]string{}
+	for i := range e.layers {
+		e.layers[i], e.blank[i] = map[string]string{}, map[string]bool{}
+	}
 	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok && value != "" {
-			e.layers[0][name] = value
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			e.set(0, name, value)
 		}
 	}
 	if dotenv == "" {
@@ -46,12 +49,18 @@ func readEnvironment(environ []string, dotenv string, warnings *mistake.List) (*
 	}
 	base := filepath.Base(dotenv)
 	for _, v := range parseDotenv(base, string(text), warnings) {
-		if v.value != "" {
-			e.layers[1][v.name] = v.value
-			e.places[v.name] = fmt.Sprintf("%s:%d", base, v.line)
-		}
+		e.set(1, v.name, v.value)
+		e.places[v.name] = fmt.Sprintf("%s:%d", base, v.line)
 	}
 	return e, nil
+}
+
+func (e *environment) set(layer int, name, value string) {
+	if value == "" {
+		e.blank[layer][name] = true
+		return
+	}
+	e.layers[layer][name] = value
 }
 
 // get returns a variable, "" when it is not set.
@@ -92,6 +101,8 @@ func (e *environment) find(s *Setting, mistakes *mistake.List) (text, place stri
 					mistakes.Add(where(name+"_FILE"), 0, 0, "%s", err)
 				}
 				return secret, where(name + "_FILE")
+			case s.Blank && e.blank[i][name]:
+				return "", where(name)
 			}
 		}
 	}

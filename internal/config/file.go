@@ -72,7 +72,7 @@ func (p *fileParser) mapping(n *yaml.Node, prefix string, into map[string]any) {
 			p.mistakes.Add(p.name, k.Line, k.Column, "unknown setting %q%s", key, p.suggest(key))
 			continue
 		}
-		if text, ok := p.value(s, v); ok && text != "" {
+		if text, ok := p.value(s, v); ok && (text != "" || s.Blank && v.Tag != "!!null") {
 			into[k.Value] = text
 			p.places[key] = mistake.Mistake{File: p.name, Line: v.Line, Column: v.Column}
 		}
@@ -111,7 +111,7 @@ func (p *fileParser) value(s *Setting, n *yaml.Node) (string, bool) {
 		n = n.Alias
 	}
 	switch {
-	case n.Kind == yaml.SequenceNode && s.Kind == Origins:
+	case n.Kind == yaml.SequenceNode && (s.Kind == Origins || s.Kind == List):
 		parts := make([]string, 0, len(n.Content))
 		for _, item := range n.Content {
 			text, ok := p.value(&Setting{Key: s.Key}, item)

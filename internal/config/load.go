@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tycostream/tycostream/internal/config/mistake"
+	"github.com/tycostream/tycostream/internal/webhook/guard"
+	"github.com/tycostream/tycostream/internal/webhook/sign"
 )
 
 // Input is where settings are read from.
@@ -88,6 +90,7 @@ func (l *loader) loadDefaults() error {
 	if l.in.Demo {
 		defaults["listen.host"] = "127.0.0.1"
 		defaults["shutdown_grace"] = "1s"
+		defaults["data_dir"] = ""
 	}
 	return l.koanf.Load(confmap.Provider(defaults, "."), nil)
 }
@@ -129,7 +132,7 @@ func (l *loader) loadEnvironment() error {
 	values := map[string]any{}
 	for i := range l.settings {
 		s := &l.settings[i]
-		if text, place := l.env.find(s, &l.mistakes); text != "" {
+		if text, place := l.env.find(s, &l.mistakes); text != "" || s.Blank && place != "" {
 			values[s.Key] = text
 			l.note(s.Key, mistake.Mistake{File: place})
 		}
@@ -148,7 +151,7 @@ func (l *loader) loadFlags() error {
 	}
 	provider := posflag.ProviderWithFlag(l.in.Flags, ".", l.koanf, func(f *pflag.Flag) (string, any) {
 		s := byFlag[f.Name]
-		if s == nil || !f.Changed || f.Value.String() == "" {
+		if s == nil || !f.Changed || f.Value.String() == "" && !s.Blank {
 			return "", nil
 		}
 		l.note(s.Key, mistake.Mistake{File: "--" + f.Name})
@@ -242,10 +245,18 @@ func (l *loader) crossCheck(c *Config) {
 	case c.TLS.Cert == "" && c.TLS.Key != "":
 		l.fault(l.byKey["tls.key"], "is set without tls.cert (TLS_CERT): set both, or neither")
 	}
+	if _, err := guard.New(false, c.Webhook.Allow); err != nil {
+		l.fault(l.byKey["webhook.allow"], err.Error())
+	}
+	for _, secret := range c.Webhook.Secrets {
+		if _, err := sign.Parse(secret); err != nil {
+			l.fault(l.byKey["webhook.secrets"], err.Error())
+		}
+	}
 	if c.Retry.Max < c.Retry.Min {
 		l.fault(l.byKey["retry.max"], fmt.Sprintf("%s is less than retry.min, %s", c.Retry.Max, c.Retry.Min))
 	}
-	for _, key := range []string{"heartbeat", "init_timeout", "ping_interval", "stall_timeout", "undo_age", "retry.min", "retry.slow", "postgres.poll_interval"} {
+	for _, key := range []string{"heartbeat", "init_timeout", "ping_interval", "stall_timeout", "undo_age", "retry.min", "retry.slow", "postgres.poll_interval", "webhook.timeout"} {
 		if d := l.koanf.String(key); d == "0" || d == "0s" {
 			l.fault(l.byKey[key], "must be more than 0")
 		}

@@ -105,6 +105,35 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// TestBlank: for the data directory, empty is a value where it is given.
+func TestBlank(t *testing.T) {
+	const file = "data_dir: /var/lib/x\n"
+	for _, c := range []struct {
+		name   string
+		w      world
+		dir    string
+		origin string
+	}{
+		{"default", world{}, "./data", "default"},
+		{"file", world{file: file}, "/var/lib/x", "tycostream.yaml:1:11"},
+		{"empty variable", world{file: file, env: []string{"DATA_DIR="}}, "", "DATA_DIR"},
+		{"empty in .env", world{dotenv: "DATA_DIR="}, "", ".env:1 DATA_DIR"},
+		{"variable beats an empty .env", world{dotenv: "DATA_DIR=", env: []string{"DATA_DIR=/d"}}, "/d", "DATA_DIR"},
+		{"empty flag", world{env: []string{"DATA_DIR=/d"}, flags: []string{"--data-dir="}}, "", "--data-dir"},
+		{"empty in the file", world{file: "data_dir: ''\n"}, "", "tycostream.yaml:1:11"},
+		{"null in the file", world{file: "data_dir:\n"}, "./data", "default"},
+		{"demo", world{demo: true}, "", "default"},
+		{"demo with a directory", world{demo: true, env: []string{"DATA_DIR=/d"}}, "/d", "DATA_DIR"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := c.w.mustLoad(t)
+			if r.Config.DataDir != c.dir || origin(r, "data_dir") != c.origin {
+				t.Errorf("%q from %q, want %q from %q", r.Config.DataDir, origin(r, "data_dir"), c.dir, c.origin)
+			}
+		})
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c := world{}.mustLoad(t).Config
 	d := c.Database
@@ -127,6 +156,7 @@ func TestTableFitsConfig(t *testing.T) {
 		text := map[config.Kind]string{
 			config.Text: "x", config.Integer: "7", config.Port: "7", config.Duration: "7s", config.Size: "99KiB",
 			config.Boolean: "false", config.Level: "error", config.Origins: "https://x.example", config.URL: "postgres://x/y",
+			config.List: "hooks.example-of-16",
 		}[s.Kind]
 		if s.Kind == config.Choice {
 			text = s.Values[0]

@@ -103,7 +103,7 @@ func (e *Entry) Display() string {
 		return strconv.Quote(MaskURL(e.Text))
 	case e.Secret:
 		return strconv.Quote(mask)
-	case e.Kind == Text, e.Kind == Origins:
+	case e.Kind == Text, e.Kind == Origins, e.Kind == List:
 		return strconv.Quote(e.Text)
 	}
 	return e.Text
@@ -146,7 +146,7 @@ directory) and on the command line. The last of these that has a value wins:
 
     default < file (--config tycostream.yaml) < .env < environment < flag
 
-- Empty means unset.
+- Empty means unset. Only an empty ` + "`DATA_DIR=`" + ` is a value: all is kept in memory.
 - Durations are written ` + "`250ms`, `30s`, `5m`" + `; sizes ` + "`512`, `64KiB`, `1MB`" + `; lists with commas; booleans
   ` + "`true false 1 0`" + `.
 - In the file, ` + "`${VAR}` and `${VAR:-default}`" + ` stand for environment variables, ` + "`$${`" + ` for a literal ` + "`${`" + `.

@@ -20,10 +20,11 @@ const (
 	Level         // a log level
 	Origins       // web origins, separated by commas
 	URL           // a connection URL, which may hold a password
+	List          // texts, separated by commas
 )
 
 var kindNames = [...]string{
-	"text", "number", "port", "duration", "size", "boolean", "choice", "level", "list", "URL",
+	"text", "number", "port", "duration", "size", "boolean", "choice", "level", "list", "URL", "list",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -40,6 +41,7 @@ type Setting struct {
 	Min     int64    // of numbers and sizes
 	Max     int64    // 0: no limit
 	Secret  bool     // masked when printed; Env also works with _FILE appended
+	Blank   bool     // empty is a value of its own, where it is given, and not the default
 	Help    string
 
 	// Serving marks what concerns only the commands that serve, and not how
@@ -81,6 +83,8 @@ func Settings() []Setting {
 		group("database", database()),
 		serving("postgres", postgres()),
 		serving("retry", retry()),
+		serving("triggers", triggers()),
+		serving("webhook", webhooks()),
 		group("log", logging()),
 		serving("limits", limits()),
 	)
@@ -121,6 +125,10 @@ func topLevel() []Setting {
 		{
 			Key: "allowed_origins", Env: []string{"ALLOWED_ORIGINS", "FRONTEND_URL"}, Kind: Origins,
 			Help: "Web origins that may call: https://app.example.com, https://*.example.com, or * for all.",
+		},
+		{
+			Key: "data_dir", Env: []string{"DATA_DIR"}, Default: "./data", Blank: true,
+			Help: "Directory for what must outlive the gateway: triggers, what they know of rows, and deliveries. Given as empty: all in memory.",
 		},
 		{
 			Key: "admin_secret", Env: []string{"ADMIN_SECRET", "HASURA_GRAPHQL_ADMIN_SECRET"}, Secret: true,
@@ -292,6 +300,49 @@ func retry() []Setting {
 		{Key: "min", Kind: Duration, Default: "100ms", Help: "First pause before a reconnect; it doubles, with jitter."},
 		{Key: "max", Kind: Duration, Default: "30s", Help: "Longest pause before a reconnect."},
 		{Key: "slow", Kind: Duration, Default: "30s", Help: "Pause after an error that waiting alone does not mend."},
+	}
+}
+
+func triggers() []Setting {
+	return []Setting{
+		{
+			Key: "enabled", Env: []string{"TRIGGERS"}, Flag: "triggers", Kind: Boolean, Default: "on",
+			Help: "Run triggers; off makes a replica that serves subscriptions only.",
+		},
+		{
+			Key:  "at",
+			Help: "Where clients are sent by a gateway that runs no triggers: the address of the one that does.",
+		},
+		{
+			Key: "sync", Env: []string{"TRIGGER_SYNC"}, Flag: "trigger-sync", Kind: Choice, Default: "always",
+			Values: []string{"always", "interval"},
+			Help:   "When what triggers found is on disk: always before it is delivered, or every second.",
+		},
+	}
+}
+
+func webhooks() []Setting {
+	return []Setting{
+		{
+			Key: "allow", Env: []string{"WEBHOOK_ALLOW"}, Kind: List,
+			Help: "Private and loopback targets that clients' triggers may name: 10.0.0.5, 10.0.0.0/8, *.corp.example.",
+		},
+		{
+			Key: "secrets", Env: []string{"WEBHOOK_SECRETS", "WEBHOOK_SECRET"}, Kind: List, Secret: true,
+			Help: "What signs deliveries of triggers without secrets of their own; during a rotation several, the newest first.",
+		},
+		{
+			Key: "timeout", Kind: Duration, Default: "15s",
+			Help: "Time one attempt to deliver may take.",
+		},
+		{
+			Key: "attempts", Kind: Integer, Default: "10", Min: 1, Max: 65,
+			Help: "Attempts before a delivery becomes a dead letter; ten take some three days.",
+		},
+		{
+			Key: "concurrency", Kind: Integer, Default: "16", Min: 1, Max: 1024,
+			Help: "Deliveries at the same time to one host and port.",
+		},
 	}
 }
 

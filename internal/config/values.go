@@ -44,6 +44,8 @@ func (s *Setting) parse(text string) (any, error) {
 		return parseOrigins(text)
 	case URL:
 		return text, checkURL(text)
+	case List:
+		return splitList(text), nil
 	case Text:
 	}
 	return text, nil
@@ -60,11 +62,21 @@ func (s *Setting) empty() any {
 		return false
 	case Level:
 		return slog.LevelInfo
-	case Origins:
+	case Origins, List:
 		return []string(nil)
 	case Text, Choice, URL:
 	}
 	return ""
+}
+
+func splitList(text string) []string {
+	var list []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list
 }
 
 func (s *Setting) parseInteger(text string) (any, error) {

@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 
 	// Triggers, and their deliveries.
 	"internal/trigger": {
-		"internal/codec", "internal/feed", "internal/predindex", "internal/relation", "internal/webhook",
+		"internal/codec", "internal/feed", "internal/predindex", "internal/relation", "internal/webhook", "internal/webhook/guard",
 	},
 	"internal/trigger/machine":             nil,
 	"internal/trigger/machine/machinetest": {"internal/trigger/machine"},
@@ -50,9 +50,11 @@ var allowed = map[string][]string{
 	"web":                    nil,
 
 	// What the operator sees.
-	"internal/config":            {"internal/config/mistake"},
-	"internal/config/mistake":    nil,
-	"internal/config/schemafile": {"internal/config/mistake", "internal/naming", "internal/relation", "internal/source"},
+	"internal/config":         {"internal/config/mistake", "internal/webhook/guard", "internal/webhook/sign"},
+	"internal/config/mistake": nil,
+	"internal/config/schemafile": {
+		"internal/codec", "internal/config/mistake", "internal/naming", "internal/relation", "internal/source", "internal/trigger/spec",
+	},
 	"internal/catalog": {
 		"internal/backend/...", "internal/config/...", "internal/naming", "internal/relation", "internal/source",
 	},
@@ -67,7 +69,7 @@ var allowed = map[string][]string{
 	"internal/app": {
 		"graph", "internal/auth", "internal/backend/...", "internal/catalog", "internal/codec", "internal/config/...", "internal/feed",
 		"internal/filter", "internal/histogram", "internal/mzsim/...", "internal/naming", "internal/relation", "internal/server",
-		"internal/source", "internal/telemetry", "internal/transport/...", "web",
+		"internal/source", "internal/telemetry", "internal/transport/...", "internal/trigger/...", "internal/webhook/...", "web",
 	},
 	"cmd/tycostream": {
 		".", "graph", "internal/app", "internal/catalog", "internal/config/...", "internal/feed", "internal/relation",

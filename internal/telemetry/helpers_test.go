@@ -50,6 +50,14 @@ func full() telemetry.Stats {
 				Latency: durations(time.Millisecond),
 			},
 		},
+		Triggers: telemetry.TriggerStats{
+			Active: []telemetry.SourceCount{{Source: "live_pnl", Count: 3}},
+			Transitions: []telemetry.TransitionStats{
+				{TransitionLabels: telemetry.TransitionLabels{Source: "live_pnl", Event: "FIRE"}, Count: 5},
+			},
+			Attempts: map[string]uint64{"200": 4, "none": 1}, Seconds: durations(12 * time.Millisecond),
+			Counted: true, Queue: 1, Dead: 2,
+		},
 	}
 }
 

@@ -45,7 +45,7 @@ type Collector struct {
 // not block for long, and may be called from several goroutines.
 func NewCollector(stats func() Stats) *Collector {
 	c := &Collector{stats: stats}
-	for _, f := range [][]*family{sourceFamilies(), readerFamilies(), clientFamilies(), deliveryFamilies()} {
+	for _, f := range [][]*family{sourceFamilies(), readerFamilies(), clientFamilies(), deliveryFamilies(), triggerFamilies()} {
 		c.families = append(c.families, f...)
 	}
 	return c

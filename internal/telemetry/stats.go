@@ -12,6 +12,7 @@ type Stats struct {
 	Transports    []TransportStats
 	Subscriptions []SubscriptionStats
 	Delivery      DeliveryStats
+	Triggers      TriggerStats
 	Errors        map[string]uint64 // that refused or ended subscriptions, by code, a word from a fixed list
 	Operations    map[string]uint64 // by type, a word from a fixed list
 }
@@ -83,4 +84,34 @@ type DeliveryStats struct {
 type Timing struct {
 	Writes  histogram.Counts // until the socket has taken what one pass gathers
 	Latency histogram.Counts // from the arrival of the newest change in it
+}
+
+// TriggerStats are the numbers of triggers and of their deliveries.
+type TriggerStats struct {
+	Active      []SourceCount
+	Transitions []TransitionStats
+	Attempts    map[string]uint64 // by HTTP status, a word from a fixed list
+	Seconds     histogram.Counts  // how long attempts took
+	Counted     bool              // the next two are known
+	Queue       int               // deliveries that wait
+	Dead        int               // dead letters
+}
+
+// SourceCount is a number of one source.
+type SourceCount struct {
+	Source string
+	Count  int
+}
+
+// TransitionLabels tell transitions apart.
+type TransitionLabels struct {
+	Source string
+	Event  string // FIRE, CLEAR or TEST
+}
+
+// TransitionStats count transitions.
+type TransitionStats struct {
+	TransitionLabels
+
+	Count uint64
 }

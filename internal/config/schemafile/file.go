@@ -13,6 +13,7 @@ import (
 	"github.com/tycostream/tycostream/internal/config/mistake"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 )
 
 // MaxBytes bounds a schema file. The largest sensible one, a thousand sources
@@ -33,7 +34,8 @@ type File struct {
 	StringScalars bool // scalars: string
 	Enums         []*relation.Enum
 	Sources       []*source.Definition
-	Warnings      mistake.List // what works, but perhaps not as meant
+	Triggers      map[string][]spec.Input // by source
+	Warnings      mistake.List            // what works, but perhaps not as meant
 
 	places map[string]mistake.Mistake
 }

@@ -12,7 +12,7 @@ import (
 )
 
 var sourceKeys = []string{
-	"graphql_name", "relation", "query", "primary_key", "start", "linger", "max_rows", "required", "columns",
+	"graphql_name", "relation", "query", "primary_key", "start", "linger", "max_rows", "required", "columns", "triggers",
 }
 
 // Choose is the key that "tycostream introspect" writes where somebody has to
@@ -34,6 +34,7 @@ func (p *parser) readSource(e pair) *source.Definition {
 	def := &source.Definition{Name: name(e.key), Required: true, Linger: p.options.Linger, Field: p.field}
 	p.note(e.key, "sources", def.Name)
 	def.Base = p.field(def.Name)
+	before := len(p.mistakes)
 	p.note(e.key, "sources", def.Name, nameKey)
 	nodes := map[string]*yaml.Node{}
 	keys := map[string]*yaml.Node{}
@@ -72,6 +73,9 @@ func (p *parser) readSource(e pair) *source.Definition {
 		p.readColumns(def, columns)
 	}
 	p.checkKey(def, nodes["primary_key"])
+	if n := nodes["triggers"]; n != nil && !isNull(n) {
+		p.readTriggers(def, n, len(p.mistakes) == before)
+	}
 	return def
 }
 
