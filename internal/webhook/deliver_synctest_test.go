@@ -99,6 +99,9 @@ func TestDeadReceiverIsProbed(t *testing.T) {
 		if len(at) > 100 || len(at) < 50 {
 			t.Errorf("%d connections in an hour, want 16 and about one per minute", len(at))
 		}
+		if first := slices.IndexFunc(at, func(d time.Duration) bool { return d > 100*time.Millisecond }); at[first] > 2*time.Second {
+			t.Errorf("the first probe came after %s", at[first])
+		}
 		if other, _ := w.hits("other", start); len(other) != 50 || slices.Max(other) > 100*time.Millisecond {
 			t.Errorf("the other endpoint got %d, the last at %s", len(other), slices.Max(other))
 		}

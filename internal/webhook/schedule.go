@@ -201,7 +201,7 @@ func (s *schedule) alive(e *endpoint) {
 // asks for less; wait is what it asks for.
 func (s *schedule) failing(j job, throttled bool, wait time.Duration, now time.Time) {
 	e := j.end
-	if j.began.Before(e.judged) {
+	if !j.began.After(e.judged) {
 		return // sent before the endpoint was found to be down: nothing new
 	}
 	e.failures++
