@@ -304,9 +304,6 @@ func (p *postgres) rebuildLocked(ctx context.Context, fault string) {
 	if err := p.alter(ctx, sql.String()); err != nil {
 		p.t.Errorf("%s: %v", fault, err)
 	}
-	// The server's stream does not say that a table is another one now. Nobody
-	// writes until the gateways have looked.
-	rest(ctx, 600*time.Millisecond)
 }
 
 // alter is a transaction after which the rows are what they were.

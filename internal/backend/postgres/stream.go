@@ -159,8 +159,13 @@ func (s *stream) report(ask bool) error {
 	if err := s.conn.Conn().SetWriteDeadline(s.now.Add(s.f.b.opts.Silence)); err != nil {
 		return pgcatalog.Classify("set a deadline", err)
 	}
+	// Not more than every source can go on from.
+	safe := s.applied
+	for t := range s.f.live() {
+		safe = min(safe, t.frontier.Time+1)
+	}
 	err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.conn, pglogrepl.StandbyStatusUpdate{
-		WALWritePosition: pglogrepl.LSN(s.applied), ReplyRequested: ask,
+		WALWritePosition: pglogrepl.LSN(safe), ReplyRequested: ask,
 	})
 	return pgcatalog.Classify("report the position", err)
 }
@@ -292,9 +297,10 @@ func (s *stream) commit(body []byte) error {
 	return nil
 }
 
-// frontier is how far everything has arrived.
+// frontier is how far everything has arrived, and every table is known to be
+// the one that was opened.
 func (s *stream) frontier() relation.Frontier {
-	return relation.Frontier{Time: s.pos - 1, Wall: s.clock.wall}
+	return relation.Frontier{Time: min(s.pos, s.watch.seen.Load()) - 1, Wall: s.clock.wall}
 }
 
 // handOver gives every target that has changes its batches.
@@ -323,6 +329,9 @@ func (s *stream) tellAll() {
 func (t *target) take(at relation.Frontier) {
 	at.Time, at.Wall = max(at.Time, t.frontier.Time), max(at.Wall, t.frontier.Wall)
 	batches := t.batches
+	if n := len(batches); n > 0 { // a table that changed was there
+		at.Time, at.Wall = max(at.Time, batches[n-1].Time), max(at.Wall, batches[n-1].Wall)
+	}
 	t.batches = nil
 	if t.memory != nil {
 		t.memory.apply(batches)

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/backend/postgres/pgcatalog"
@@ -17,6 +19,11 @@ type watch struct {
 	clock  *clock
 	checks []check
 	events chan event
+
+	// seen is up to where in the log every table that is followed is known to
+	// have been the one that was opened. The stream tells of a table's own
+	// changes, but not that its name belongs to another table now.
+	seen atomic.Uint64
 }
 
 // check is what the watch knows of a target. The target itself belongs to the
@@ -24,9 +31,10 @@ type watch struct {
 type check struct {
 	t       *target
 	def     *source.Definition
-	opened  string // of the table as it was opened; empty when it could not be
-	live    bool   // it took part when the watch began
-	missing bool   // reported
+	opened  string           // of the table as it was opened; empty when it could not be
+	live    bool             // it took part when the watch began
+	table   *pgcatalog.Table // as it was opened, of a live one
+	missing bool             // reported
 }
 
 // event is news for the stream's goroutine.
@@ -37,8 +45,13 @@ type event struct {
 
 func newWatch(f *follow) *watch {
 	w := &watch{f: f, clock: &clock{}, events: make(chan event, len(f.targets)+1)}
+	w.seen.Store(f.start)
 	for _, t := range f.targets {
-		w.checks = append(w.checks, check{t: t, def: t.Def, opened: t.opened, live: !t.failed})
+		c := check{t: t, def: t.Def, opened: t.opened, live: !t.failed}
+		if c.live {
+			c.table = t.table
+		}
+		w.checks = append(w.checks, c)
 	}
 	return w
 }
@@ -71,6 +84,9 @@ func (w *watch) run(ctx context.Context) {
 
 const markSQL = `SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn, (extract(epoch FROM clock_timestamp()) * 1000000)::int8`
 
+// mark notes how far the log goes and what time it is, once the tables are
+// known to be those that were opened up to there. The position is read first: a
+// table that was exchanged before it is seen to be.
 func (w *watch) mark(ctx context.Context) error {
 	rows, err := w.f.sql.Query(ctx, "read the log's position", markSQL)
 	if err != nil {
@@ -84,8 +100,46 @@ func (w *watch) mark(ctx context.Context) error {
 	if err != nil {
 		return pgcatalog.Classify("read the clock", err)
 	}
+	same, err := w.same(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !same:
+		return w.poll(ctx) // it says why
+	}
+	w.seen.Store(lsn)
 	w.clock.mark(mark{lsn, wall})
 	return nil
+}
+
+// same reports whether the names of all tables that are followed still belong
+// to the tables that were opened.
+func (w *watch) same(ctx context.Context) (bool, error) {
+	var names strings.Builder
+	want := map[string]bool{}
+	for i := range w.checks {
+		c := &w.checks[i]
+		if c.table == nil || c.missing {
+			continue
+		}
+		if names.Len() > 0 {
+			names.WriteString(", ")
+		}
+		names.WriteString(c.table.NameLiteral())
+		want[strconv.FormatUint(uint64(c.table.OID), 10)] = true
+	}
+	if len(want) == 0 {
+		return true, nil
+	}
+	rows, err := w.f.sql.Query(ctx, "look for the tables", `
+SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (n.nspname, c.relname) IN (`+names.String()+`)`)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		delete(want, r.Text(0))
+	}
+	return len(want) == 0, nil
 }
 
 // poll compares every table with how it was opened. An error ends the Follow.

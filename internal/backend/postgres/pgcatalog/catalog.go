@@ -70,6 +70,9 @@ type Table struct {
 	indexes []index
 }
 
+// NameLiteral returns the table's schema and name as a row of SQL literals.
+func (t *Table) NameLiteral() string { return "(" + Literal(t.schema) + ", " + Literal(t.name) + ")" }
+
 // Column is a column of a Table.
 type Column struct {
 	source.CatalogColumn
