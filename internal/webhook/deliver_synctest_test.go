@@ -19,6 +19,13 @@ func status(code int) func(string, http.ResponseWriter, *http.Request) {
 	return func(_ string, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
+// sleep returns when all has happened that was to happen until then; what it
+// did is visible.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func exactly(o *webhook.Options) { o.Settings.Jitter = 1e-9 }
 
 // The schedule of Standard Webhooks, to the second, then the dead letter.
@@ -31,7 +38,7 @@ func TestScheduleThenDead(t *testing.T) {
 		o.put("t", "a", "a1")
 		o.put("t", "a", "a2")
 		d := deliverer(t, o, w, exactly)
-		time.Sleep(100 * time.Hour)
+		sleep(100 * time.Hour)
 		at, ids := w.hits("t", start)
 		want := []time.Duration{0}
 		for _, delay := range webhook.DefaultDelays() {
@@ -67,7 +74,7 @@ func TestPoisonedRow(t *testing.T) {
 		}
 		o.put("t", "bad0", "later")
 		d := deliverer(t, o, w, nil)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		at, ids := w.hits("t", start)
 		if len(at) != 400 || slices.Max(at) > 100*time.Millisecond {
 			t.Errorf("%d first attempts until %s, want 400 at once", len(at), slices.Max(at))
@@ -94,7 +101,7 @@ func TestDeadReceiverIsProbed(t *testing.T) {
 			}
 		}
 		d := deliverer(t, o, w, nil)
-		time.Sleep(time.Hour)
+		sleep(time.Hour)
 		at, _ := w.hits("t", start)
 		if len(at) > 100 || len(at) < 50 {
 			t.Errorf("%d connections in an hour, want 16 and about one per minute", len(at))
@@ -108,7 +115,7 @@ func TestDeadReceiverIsProbed(t *testing.T) {
 		w.mu.Lock()
 		w.down["t"] = false
 		w.mu.Unlock()
-		time.Sleep(10 * time.Minute)
+		sleep(10 * time.Minute)
 		if n := o.pending(); n > 40 { // those that had three attempts and more wait for their delays
 			t.Errorf("%d pending after it came back", n)
 		}
@@ -130,7 +137,7 @@ func TestSlowReceiver(t *testing.T) {
 			o.put("t", strconv.Itoa(i), strconv.Itoa(i))
 		}
 		d := deliverer(t, o, w, nil)
-		time.Sleep(40 * time.Second)
+		sleep(40 * time.Second)
 		if at, _ := w.hits("t", start); len(at) != 500 || slices.Max(at) > 500*time.Millisecond {
 			t.Errorf("%d to the other endpoint until %s", len(at), slices.Max(at))
 		}
@@ -172,9 +179,9 @@ func TestThrottle(t *testing.T) {
 				}
 				o.put("t", "a", "a")
 				d := deliverer(t, o, w, exactly)
-				time.Sleep(100 * time.Millisecond)
+				sleep(100 * time.Millisecond)
 				o.put("t", "b", "b")
-				time.Sleep(10 * time.Minute)
+				sleep(10 * time.Minute)
 				at, ids := w.hits("t", start)
 				if len(at) != 3 || at[1].Round(time.Second) != c.want {
 					t.Errorf("attempts %v at %v, want the second after %s", ids, at, c.want)
@@ -194,11 +201,11 @@ func TestGoneStopsTheTrigger(t *testing.T) {
 		d := deliverer(t, o, w, func(opts *webhook.Options) {
 			opts.Gone = func(trigger string) { gone = append(gone, trigger) }
 		})
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		for i := range 100 {
 			o.put("t", strconv.Itoa(i), strconv.Itoa(i))
 		}
-		time.Sleep(48 * time.Hour)
+		sleep(48 * time.Hour)
 		if at, _ := w.hits("t", start); len(at) != 1 || fmt.Sprint(gone) != "[t]" {
 			t.Errorf("%d requests, gone %v", len(at), gone)
 		}
@@ -209,7 +216,7 @@ func TestGoneStopsTheTrigger(t *testing.T) {
 		w.hosts["t"] = nil
 		w.mu.Unlock()
 		d.Refresh("t")
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		if o.pending() != 0 {
 			t.Errorf("%d pending after the trigger was started again", o.pending())
 		}
@@ -226,26 +233,26 @@ func TestPauseResumeAndMove(t *testing.T) {
 		})
 		count := func(host string) int { at, _ := w.hits(host, start); return len(at) }
 		o.put("t", "a", "1")
-		time.Sleep(time.Hour)
+		sleep(time.Hour)
 		if count("old") != 0 {
 			t.Fatal("a paused trigger delivers")
 		}
 		end.Paused = false
 		w.down["old"] = true
 		d.Refresh("t")
-		time.Sleep(10 * time.Second)
+		sleep(10 * time.Second)
 		if count("old") == 0 {
 			t.Fatal("a resumed trigger does not deliver")
 		}
 		end.URL = "http://new/"
 		d.Refresh("t")
-		time.Sleep(10 * time.Minute)
+		sleep(10 * time.Minute)
 		if count("new") != 1 || o.pending() != 0 {
 			t.Errorf("%d at the new place, %d pending", count("new"), o.pending())
 		}
 		known = false
 		o.put("t", "b", "2")
-		time.Sleep(time.Hour)
+		sleep(time.Hour)
 		if count("new") != 1 || o.pending() != 1 {
 			t.Error("a trigger without an endpoint delivers")
 		}
@@ -261,7 +268,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		}
 		o.put("t", "a", "1")
 		d := deliverer(t, o, w, nil)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		if at, _ := w.hits("elsewhere", start); len(at) != 0 || o.pending() != 1 {
 			t.Errorf("%d requests to the other place, %d pending", len(at), o.pending())
 		}
@@ -282,14 +289,14 @@ func TestClose(t *testing.T) {
 		o.put("t", "a", "1")
 		o.put("t", "a", "2")
 		d := deliverer(t, o, w, nil)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		began := time.Now()
 		d.Close(t.Context())
 		if got := time.Since(began); got != 9*time.Second || o.pending() != 1 {
 			t.Errorf("closed after %s with %d pending", got, o.pending())
 		}
 		d = deliverer(t, o, w, nil)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began = time.Now()
@@ -310,7 +317,7 @@ func TestOutboxFails(t *testing.T) {
 		o.put("t", "a", "1")
 		o.fail = errors.New("disk")
 		d := deliverer(t, o, w, nil)
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		if _, ids := w.hits("t", start); fmt.Sprint(ids) != "[1 1]" || o.pending() != 0 {
 			t.Errorf("requests %v, %d pending", ids, o.pending())
 		}
@@ -330,9 +337,9 @@ func TestFollow(t *testing.T) {
 		all, one := d.Follow(""), d.Follow("t")
 		o.put("t", "a", "good")
 		o.put("u", "a", "u1")
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		o.put("t", "b", "bad")
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		list, missed, err := one.Next(t.Context())
 		if err != nil || missed != 0 || len(list) != 2 || list[0].Status != webhook.Delivered || list[1].Status != webhook.Pending || list[1].Attempts.Status != 404 || list[1].Body != nil {
 			t.Errorf("followed %+v, missed %d, %v", list, missed, err)
@@ -340,7 +347,7 @@ func TestFollow(t *testing.T) {
 		for i := range 20 {
 			o.put("t", "c", strconv.Itoa(i))
 		}
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		list, missed, err = all.Next(t.Context())
 		if err != nil || len(list)+int(missed) != 23 || len(list) != 8 {
 			t.Errorf("%d results, %d missed, %v", len(list), missed, err)

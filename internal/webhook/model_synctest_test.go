@@ -68,24 +68,24 @@ func runModel(t *testing.T, rnd *rand.Rand) {
 	}
 	d := start()
 	for i := range 400 {
+		m.mu.Lock()
 		trigger := fmt.Sprint("t", rnd.IntN(4), []string{"", "b"}[rnd.IntN(2)])
 		row := trigger + "/" + strconv.Itoa(rnd.IntN(8))
 		id := fmt.Sprint(row, "/", i)
-		m.mu.Lock()
+		pause, restart := max(0, rnd.IntN(30_000)-27_000), rnd.IntN(80) == 0
 		m.at[id] = len(m.order[row])
 		m.order[row] = append(m.order[row], id)
 		m.mu.Unlock()
 		o.put(trigger, strings.Split(row, "/")[1], id)
-		if rnd.IntN(10) == 0 {
-			time.Sleep(time.Duration(rnd.IntN(3000)) * time.Millisecond)
-		}
-		if rnd.IntN(80) == 0 {
+		time.Sleep(time.Duration(pause) * time.Millisecond)
+		if restart {
 			d.Close(t.Context())
 			d = start()
 		}
 	}
 	time.Sleep(100 * time.Hour)
 	d.Close(t.Context())
+	synctest.Wait()
 	if n := o.pending(); n != 0 {
 		t.Errorf("%d pending in the end", n)
 	}

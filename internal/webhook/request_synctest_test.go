@@ -37,7 +37,7 @@ func TestHeaders(t *testing.T) {
 			}
 		})
 		o.put("t", "a", "1")
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		if len(seen) != 2 {
 			t.Fatalf("%d attempts", len(seen))
 		}
@@ -93,7 +93,7 @@ func TestNothingUnsignedAndNothingTold(t *testing.T) {
 		for _, trigger := range []string{"t", "down", "endless"} {
 			o.put(trigger, "a", "1")
 		}
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		if at, _ := w.hits("t", start); len(at) != 0 {
 			t.Error("sent without the signature that was asked for")
 		}
