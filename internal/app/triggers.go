@@ -44,7 +44,9 @@ func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := trigger.Options{Check: policies.check, CheckSecret: checkSecret, Private: private, Log: o.Log}
+	options := trigger.Options{
+		Check: policies.check, Changed: t.changed, CheckSecret: checkSecret, Private: private, Log: o.Log,
+	}
 	if !c.Triggers.Enabled {
 		options.Disabled = disabledText(c.Triggers.At)
 		o.Log.Info("triggers are off", slog.Int("declared", declared(o)))
@@ -129,9 +131,6 @@ func (t *triggers) declare(source string, list []spec.Input) {
 	said := ""
 	for {
 		err := t.engine.Declare(t.ctx, source, list)
-		for _, i := range t.engine.List(source) {
-			t.deliverer.Refresh(i.ID)
-		}
 		if err == nil || t.ctx.Err() != nil {
 			return
 		}
@@ -159,13 +158,12 @@ func (t *triggers) endpoint(id string) (webhook.Endpoint, bool) {
 
 // gone stops a trigger whose receiver answered 410.
 func (t *triggers) gone(id string) {
-	t.wg.Go(func() {
-		t.o.Log.Warn("a receiver answered 410: its trigger is stopped until it is resumed", slog.String("trigger", id))
-		if err := t.engine.Stop(t.ctx, id, "the receiver answered 410 Gone"); err != nil {
-			t.o.Log.Error("stop a trigger", slog.String("trigger", id), slog.Any("error", err))
-		}
-	})
+	t.o.Log.Warn("a receiver answered 410: its trigger is stopped until somebody resumes it", slog.String("trigger", id))
+	t.engine.Gone(id)
 }
+
+// changed has the deliverer look at an endpoint again.
+func (t *triggers) changed(id string) { t.deliverer.Refresh(id) }
 
 // close finishes what is being sent, for no longer than the grace, and gives
 // DATA_DIR back. Further calls do nothing.
@@ -212,14 +210,7 @@ func (p *policies) dial(private bool) func(ctx context.Context, network, addr st
 
 // check is the engine's question about an address.
 func (p *policies) check(ctx context.Context, url string, private bool) error {
-	err := p.of(private).CheckTarget(ctx, net.DefaultResolver, url)
-	if _, refused := errors.AsType[*guard.RefusedError](err); refused {
-		return spec.Refuse(spec.CodeRefused, "%v", err)
-	}
-	if err != nil {
-		return spec.Invalid("%v", err)
-	}
-	return nil
+	return p.of(private).CheckTarget(ctx, net.DefaultResolver, url)
 }
 
 func checkSecret(secret string) error {
