@@ -113,6 +113,7 @@ func (h *hub) stop(w *watch) {
 	w.dead = true
 	delete(h.watches, w)
 	h.withdraw(w)
+	w.begin() // nobody shall wait for it
 	h.mu.Unlock()
 	h.commit.Lock()   // what is being appended now
 	h.commit.Unlock() //nolint:staticcheck // waiting was all

@@ -30,7 +30,7 @@ type watch struct {
 	rule       machine.Rule
 	conditions *spec.Conditions
 	counters   *counters
-	begun      chan struct{} // closed when it follows every change from then on
+	begun      chan struct{} // closed when it follows every change from then on, or is dead
 
 	// The hub's mu guards all below.
 	dead    bool   // another has taken its place, or the trigger is gone
@@ -50,7 +50,7 @@ type watch struct {
 // database's text holds a NUL.
 const markKey = "\x00begun"
 
-// begin says that the watch follows every change. The hub's mu is held.
+// begin says that there is nothing to wait for any more. The hub's mu is held.
 func (w *watch) begin() {
 	select {
 	case <-w.begun:
