@@ -269,26 +269,23 @@ func (d *Deliverer) conclude(j job, end Endpoint, del Delivery, a answer, began 
 	}
 	r := Result{Delivery: del, Took: now.Sub(began)}
 	r.Body = nil
-	var err error
+	note := d.opts.Outbox.Retry
 	switch {
 	case a.status/100 == 2:
-		r.Status = Delivered
-		err = d.opts.Outbox.Done(j.lane, tried)
+		r.Status, note = Delivered, d.opts.Outbox.Done
 	case a.status == http.StatusGone || tried.Count > len(delays):
 		r.Status = Dead
-		err = d.opts.Outbox.Bury(d.ctx, j.lane, tried)
+		note = func(lane Lane, a Attempts) error { return d.opts.Outbox.Bury(d.ctx, lane, a) }
 	default:
 		r.Status = Pending
 		delay := max(d.set.spread(delays[tried.Count-1]), min(a.retryAfter, maxRetryAfter))
 		tried.Next = now.Add(delay)
 		v.again = tried.Next
-		err = d.opts.Outbox.Retry(j.lane, tried)
 	}
 	r.Attempts = tried
-	r = d.feed.add(r)
-	if d.opts.Observe != nil {
-		d.opts.Observe(r)
-	}
+	// Told before it is noted: then the results of a row come in its order.
+	d.tell(r)
+	err := note(j.lane, tried)
 	if a.status == http.StatusGone {
 		v.hold = true
 		if d.opts.Gone != nil {
@@ -296,6 +293,13 @@ func (d *Deliverer) conclude(j job, end Endpoint, del Delivery, a answer, began 
 		}
 	}
 	return d.concluded(v, err)
+}
+
+func (d *Deliverer) tell(r Result) {
+	r = d.feed.add(r)
+	if d.opts.Observe != nil {
+		d.opts.Observe(r)
+	}
 }
 
 // concluded returns the verdict, or one that waits a while if the outbox

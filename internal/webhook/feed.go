@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Result is the outcome of one attempt.
+// Result is the outcome of one attempt. Those of a row come in its order, each
+// shortly before the outbox has noted it.
 type Result struct {
 	N        uint64 // counts the results of this process, from 1
 	Delivery        // Body is nil; Attempts are those after this one
