@@ -10,6 +10,7 @@ import (
 
 	"github.com/tycostream/tycostream/graph/model"
 	"github.com/tycostream/tycostream/graph/sdl"
+	"github.com/tycostream/tycostream/graph/triggers"
 )
 
 // Sources is the resolver for the sources field.
@@ -38,6 +39,21 @@ func (r *queryResolver) Columns(ctx context.Context, source string, where *model
 	return r.frame(ctx, source, sdl.CoreColumns, frameArguments{where: where, resumeFrom: resumeFrom, numbers: numbers})
 }
 
+// Triggers is the resolver for the triggers field.
+func (r *queryResolver) Triggers(ctx context.Context, source string) ([]model.Trigger, error) {
+	return r.triggers.List(ctx, source)
+}
+
+// Trigger is the resolver for the trigger field.
+func (r *queryResolver) Trigger(ctx context.Context, source string, name string) (*model.Trigger, error) {
+	return r.triggers.Get(ctx, source, name)
+}
+
+// Deliveries is the resolver for the deliveries field.
+func (r *queryResolver) Deliveries(ctx context.Context, source string, trigger string, status model.TriggerDeliveryStatus, limit int, after *string) ([]model.TriggerDelivery, error) {
+	return r.triggers.Deliveries(ctx, source, trigger, triggers.Page{Status: status, Limit: limit, After: after})
+}
+
 // Updates is the resolver for the updates field.
 func (r *subscriptionResolver) Updates(ctx context.Context, source string, where *model.Exact, snapshot *bool, maxRate *model.Exact) (<-chan model.Encoded, error) {
 	return r.subscription(ctx, source, sdl.CoreUpdates, frameArguments{where: where, snapshot: snapshot, maxRate: maxRate})
@@ -57,11 +73,18 @@ func (r *subscriptionResolver) Columns(ctx context.Context, source string, where
 	})
 }
 
+// Deliveries is the resolver for the deliveries field.
+func (r *subscriptionResolver) Deliveries(ctx context.Context, source *string, trigger *string) (<-chan *model.TriggerResult, error) {
+	return r.triggers.Follow(ctx, source, trigger)
+}
+
 // Query returns QueryResolver implementation.
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 // Subscription returns SubscriptionResolver implementation.
 func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
 
-type queryResolver struct{ *Resolver }
-type subscriptionResolver struct{ *Resolver }
+type (
+	queryResolver        struct{ *Resolver }
+	subscriptionResolver struct{ *Resolver }
+)

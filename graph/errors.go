@@ -56,6 +56,12 @@ func (e *inputError) gql() *gqlerror.Error {
 	return out
 }
 
+// extended is an error of another package that is written for clients.
+type extended interface {
+	error
+	Extensions() map[string]any
+}
+
 func badInput(argument, text string) *inputError {
 	return &inputError{argument: argument, code: codeBadInput, text: text}
 }
@@ -121,6 +127,9 @@ func (p *presenter) translate(err error) *gqlerror.Error {
 	}
 	if e, ok := errors.AsType[*feed.Error](err); ok {
 		return coded(e.Code, e.Text)
+	}
+	if e, ok := errors.AsType[extended](err); ok {
+		return &gqlerror.Error{Message: e.Error(), Extensions: e.Extensions()}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

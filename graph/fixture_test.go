@@ -80,6 +80,15 @@ type world struct {
 	exec   *Executor
 	trades *feed.Feed
 	wide   *feed.Feed
+	ctx    context.Context //nolint:containedctx // of requests; nil: the test's
+}
+
+// caller is the context of requests.
+func (w *world) caller() context.Context {
+	if w.ctx != nil {
+		return w.ctx
+	}
+	return w.Context()
 }
 
 func newFeed(tb testing.TB, s *relation.Schema, rows ...relation.Row) *feed.Feed {
@@ -179,11 +188,11 @@ func (w *world) start(ctx context.Context, query, variables string) (graphql.Res
 // ask executes a query and returns data, and the errors.
 func (w *world) ask(query, variables string) (string, gqlerror.List) {
 	w.Helper()
-	handler, errs := w.start(w.Context(), query, variables)
+	handler, errs := w.start(w.caller(), query, variables)
 	if errs != nil {
-		return "", w.exec.DispatchError(w.Context(), errs).Errors
+		return "", w.exec.DispatchError(w.caller(), errs).Errors
 	}
-	resp := handler(w.Context())
+	resp := handler(w.caller())
 	if resp == nil {
 		w.Fatalf("no response to %s", query)
 	}

@@ -147,9 +147,9 @@ type guard struct {
 	routes sdl.Routes
 }
 
-// scanPrice is how many selected fields a list of all rows counts for, from
-// the second on: each reads its source from end to end, or writes all of it
-// once more.
+// scanPrice is how many selected fields a list of all rows, triggers or
+// deliveries counts for, from the second on: each reads its source from end to
+// end, or writes all of it once more.
 const scanPrice = 20
 
 func (guard) ExtensionName() string                   { return "Guard" }
@@ -189,7 +189,7 @@ func (g guard) checkRoots(c *collector, op *ast.OperationDefinition, fields int)
 	}
 	if scans > 1 && fields+(scans-1)*scanPrice > g.limits.Fields {
 		return coded(codeTooComplex, fmt.Sprintf(
-			"the operation lists all rows of sources %d times, each counted as %d fields: no more than %d are allowed, the setting limits.fields",
+			"the operation lists all rows or triggers of sources %d times, each counted as %d fields: no more than %d are allowed, the setting limits.fields",
 			scans, scanPrice, g.limits.Fields))
 	}
 	return nil
@@ -200,8 +200,12 @@ func (g guard) scans(c *collector, op ast.Operation, f *ast.Field) int {
 	r := g.routes[op][f.Name]
 	switch {
 	case r == nil:
-	case r.Core == sdl.CoreRows:
+	case r.Core == sdl.CoreRows, r.Core == sdl.CoreDeliveries && op == ast.Query:
 		return 1
+	case r.Core == sdl.CoreTriggers:
+		var trigger fieldGroup
+		c.gather(&trigger, f.SelectionSet, f.Definition.Type.Name(), map[string]bool{})
+		return max(1, lookups(trigger.fields))
 	case r.Core == sdl.CoreChanges, r.Core == sdl.CoreColumns:
 		var frame fieldGroup
 		c.gather(&frame, f.SelectionSet, f.Definition.Type.Name(), map[string]bool{})
@@ -222,6 +226,17 @@ func listings(frame ast.SelectionSet) int {
 		}
 	}
 	return most
+}
+
+// lookups returns how many fields of a trigger are selected that are counted
+// anew for each.
+func lookups(trigger ast.SelectionSet) (n int) {
+	for _, s := range trigger {
+		if f, ok := s.(*ast.Field); ok && (f.Name == "firing" || f.Name == "firingRows" || f.Name == "pending" || f.Name == "dead") {
+			n++
+		}
+	}
+	return n
 }
 
 // extent is the size of a selection set with its fragments expanded.

@@ -157,10 +157,7 @@ func TestIntrospectionShowsTheSDL(t *testing.T) {
 			t.Errorf("the SDL alone shows %s", line)
 		}
 	}
-	if in.Schema.MutationType != nil {
-		t.Errorf("there is a mutation type %s", in.Schema.MutationType.Name)
-	}
-	if in.Schema.QueryType.Name != "Query" || in.Schema.SubscriptionType.Name != "Subscription" {
+	if in.Schema.MutationType.Name != "Mutation" || in.Schema.QueryType.Name != "Query" || in.Schema.SubscriptionType.Name != "Subscription" {
 		t.Error("root types are missing")
 	}
 	for _, d := range in.Schema.Directives {

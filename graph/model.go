@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/tycostream/tycostream/graph/sdl"
+	"github.com/tycostream/tycostream/graph/triggers"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -16,6 +17,7 @@ type Model struct {
 	StringScalars bool // schema.yaml's scalars: string
 	Sources       []Source
 	Limits        Limits
+	Triggers      triggers.Backend
 	Log           *slog.Logger // nil: slog.Default
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tycostream/tycostream/graph/model"
+	"github.com/tycostream/tycostream/graph/triggers"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/filter"
 	"github.com/tycostream/tycostream/internal/naming"
@@ -16,13 +17,14 @@ import (
 
 // Resolver resolves the core schema's fields.
 type Resolver struct {
-	model  *Model
-	args   naming.Arguments
-	limits Limits
-	log    *slog.Logger
-	plans  *plans
-	live   []*live // in the order of Model.Sources
-	byName map[string]*live
+	model    *Model
+	args     naming.Arguments
+	limits   Limits
+	log      *slog.Logger
+	plans    *plans
+	triggers *triggers.API
+	live     []*live // in the order of Model.Sources
+	byName   map[string]*live
 }
 
 // live is a source as resolvers need it.
@@ -38,7 +40,9 @@ func newResolver(m *Model) *Resolver {
 		model: m, args: naming.ArgumentsFor(m.CamelCase), limits: m.Limits, log: m.Log,
 		plans: newPlans(m.Limits.Cache), byName: map[string]*live{},
 	}
+	var names []string
 	for i := range m.Sources {
+		names = append(names, m.Sources[i].Name)
 		s := &live{Source: &m.Sources[i], index: i, names: naming.For(m.Sources[i].Base, m.CamelCase)}
 		s.shape = codec.Shape{
 			Schema: s.Schema,
@@ -52,6 +56,7 @@ func newResolver(m *Model) *Resolver {
 		r.live = append(r.live, s)
 		r.byName[s.Name] = s
 	}
+	r.triggers = triggers.New(m.Triggers, names)
 	return r
 }
 
@@ -70,15 +75,28 @@ func (r *Resolver) predicate(s *live, where *model.Exact) (*filter.Predicate, er
 	if where == nil || where.Value == nil {
 		return filter.All(), nil
 	}
-	if n := filter.Size(where.Value); n > r.limits.FilterSize {
-		return nil, badInput("where", fmt.Sprintf(
+	return r.compile(s, "where", where.Value)
+}
+
+// compile compiles the filter that an argument holds.
+func (r *Resolver) compile(s *live, argument string, where any) (*filter.Predicate, error) {
+	if n := filter.Size(where); n > r.limits.FilterSize {
+		return nil, badInput(argument, fmt.Sprintf(
 			"the filter holds %d operators and values: the limit is %d, the setting limits.filter_size", n, r.limits.FilterSize))
 	}
-	p, err := filter.Compile(s.Schema, where.Value, r.filterOptions()...)
+	p, err := filter.Compile(s.Schema, where, append(r.filterOptions(), filter.Argument(argument))...)
 	if err != nil {
 		return nil, filterError(err)
 	}
 	return p, nil
+}
+
+// condition returns what checks the conditions of a source's triggers.
+func (r *Resolver) condition(s *live) triggers.Check {
+	return func(argument string, where any) error {
+		_, err := r.compile(s, argument, where)
+		return err
+	}
 }
 
 func (r *Resolver) filterOptions() []filter.Option {

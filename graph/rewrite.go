@@ -80,10 +80,12 @@ func coreField(r *sdl.Route, f *ast.Field, raw, variables map[string]any) *ast.F
 	core := *f
 	core.Name, core.Definition = r.Def.Name, r.Def
 	core.Arguments = make(ast.ArgumentList, 0, len(f.Arguments)+1)
-	core.Arguments = append(core.Arguments, &ast.Argument{
-		Name:  "source",
-		Value: &ast.Value{Kind: ast.StringValue, Raw: r.Source, Position: f.Position},
-	})
+	if r.Source != "" {
+		core.Arguments = append(core.Arguments, &ast.Argument{
+			Name:  "source",
+			Value: &ast.Value{Kind: ast.StringValue, Raw: r.Source, Position: f.Position},
+		})
+	}
 	exact := func(name string, v any) {
 		variable := f.Alias + "." + name
 		variables[variable] = v

@@ -51,6 +51,57 @@ type Source struct {
 	Columns    []Column `json:"columns"`
 }
 
+// A FIRE, CLEAR or TEST on its way to the trigger's webhook.
+type TriggerDelivery struct {
+	// The event's id: `event_id` of the payload and header webhook-id, the same at each attempt.
+	ID string `json:"id"`
+	// The source's name in schema.yaml.
+	Source  string `json:"source"`
+	Trigger string `json:"trigger"`
+	// The row's key; null for TEST.
+	Key   *string      `json:"key,omitempty"`
+	Event TriggerEvent `json:"event"`
+	// When it happened.
+	Time   string                `json:"time"`
+	Status TriggerDeliveryStatus `json:"status"`
+	// It had been given up, and was sent again.
+	Resent      bool    `json:"resent"`
+	Attempts    int     `json:"attempts"`
+	LastAttempt *string `json:"lastAttempt,omitempty"`
+	// When it will be tried again.
+	NextAttempt *string `json:"nextAttempt,omitempty"`
+	// The HTTP status of the last answer; null when there was none.
+	ResponseStatus *int `json:"responseStatus,omitempty"`
+	// The beginning of the last answer, or why there was none.
+	Excerpt *string `json:"excerpt,omitempty"`
+	// The payload as JSON text; null when it is not kept any more.
+	Body *string `json:"body,omitempty"`
+	// Where a list of this status continues: the argument `after`.
+	Cursor string `json:"cursor"`
+}
+
+// A row that has fired and not cleared yet.
+type TriggerFiringRow struct {
+	// The key's text, as `_key` of rows.
+	Key   string `json:"key"`
+	Since string `json:"since"`
+}
+
+// A header of deliveries.
+type TriggerHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// The result of one attempt.
+type TriggerResult struct {
+	Delivery *TriggerDelivery `json:"delivery"`
+	// How long the attempt took, in seconds.
+	Seconds float64 `json:"seconds"`
+	// How many results before this one were lost to this subscription, because it was slow.
+	Missed int `json:"missed"`
+}
+
 // What a frame is.
 type FrameKind string
 
@@ -293,6 +344,253 @@ func (e *SourceState) UnmarshalJSON(b []byte) error {
 }
 
 func (e SourceState) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Where a delivery stands.
+type TriggerDeliveryStatus string
+
+const (
+	// It is yet to be delivered.
+	TriggerDeliveryStatusPending TriggerDeliveryStatus = "PENDING"
+	// The receiver took it. Only the newest are remembered.
+	TriggerDeliveryStatusDelivered TriggerDeliveryStatus = "DELIVERED"
+	// It was given up after the last attempt, and may be sent again.
+	TriggerDeliveryStatusDead TriggerDeliveryStatus = "DEAD"
+)
+
+var AllTriggerDeliveryStatus = []TriggerDeliveryStatus{
+	TriggerDeliveryStatusPending,
+	TriggerDeliveryStatusDelivered,
+	TriggerDeliveryStatusDead,
+}
+
+func (e TriggerDeliveryStatus) IsValid() bool {
+	switch e {
+	case TriggerDeliveryStatusPending, TriggerDeliveryStatusDelivered, TriggerDeliveryStatusDead:
+		return true
+	}
+	return false
+}
+
+func (e TriggerDeliveryStatus) String() string {
+	return string(e)
+}
+
+func (e *TriggerDeliveryStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TriggerDeliveryStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TriggerDeliveryStatus", str)
+	}
+	return nil
+}
+
+func (e TriggerDeliveryStatus) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TriggerDeliveryStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TriggerDeliveryStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a delivery tells its receiver.
+type TriggerEvent string
+
+const (
+	// A row began to match.
+	TriggerEventFire TriggerEvent = "FIRE"
+	// A row that had fired does not match any more.
+	TriggerEventClear TriggerEvent = "CLEAR"
+	// A sample that somebody asked for.
+	TriggerEventTest TriggerEvent = "TEST"
+)
+
+var AllTriggerEvent = []TriggerEvent{
+	TriggerEventFire,
+	TriggerEventClear,
+	TriggerEventTest,
+}
+
+func (e TriggerEvent) IsValid() bool {
+	switch e {
+	case TriggerEventFire, TriggerEventClear, TriggerEventTest:
+		return true
+	}
+	return false
+}
+
+func (e TriggerEvent) String() string {
+	return string(e)
+}
+
+func (e *TriggerEvent) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TriggerEvent(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TriggerEvent", str)
+	}
+	return nil
+}
+
+func (e TriggerEvent) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TriggerEvent) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TriggerEvent) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Who owns a trigger.
+type TriggerOrigin string
+
+const (
+	// It was created by a mutation.
+	TriggerOriginAPI TriggerOrigin = "API"
+	// schema.yaml declares it, and only there it can be changed.
+	TriggerOriginFile TriggerOrigin = "FILE"
+)
+
+var AllTriggerOrigin = []TriggerOrigin{
+	TriggerOriginAPI,
+	TriggerOriginFile,
+}
+
+func (e TriggerOrigin) IsValid() bool {
+	switch e {
+	case TriggerOriginAPI, TriggerOriginFile:
+		return true
+	}
+	return false
+}
+
+func (e TriggerOrigin) String() string {
+	return string(e)
+}
+
+func (e *TriggerOrigin) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TriggerOrigin(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TriggerOrigin", str)
+	}
+	return nil
+}
+
+func (e TriggerOrigin) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TriggerOrigin) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TriggerOrigin) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// What a trigger does.
+type TriggerState string
+
+const (
+	// It watches rows.
+	TriggerStateActive TriggerState = "ACTIVE"
+	// It waits for the rows of its source.
+	TriggerStateStarting TriggerState = "STARTING"
+	// Its owner has paused it.
+	TriggerStatePaused TriggerState = "PAUSED"
+	// The gateway has stopped it: `problem` says why. Resume it when that is mended.
+	TriggerStateStopped TriggerState = "STOPPED"
+	// It does not fit its source any more: `problem` says why.
+	TriggerStateFailed TriggerState = "FAILED"
+)
+
+var AllTriggerState = []TriggerState{
+	TriggerStateActive,
+	TriggerStateStarting,
+	TriggerStatePaused,
+	TriggerStateStopped,
+	TriggerStateFailed,
+}
+
+func (e TriggerState) IsValid() bool {
+	switch e {
+	case TriggerStateActive, TriggerStateStarting, TriggerStatePaused, TriggerStateStopped, TriggerStateFailed:
+		return true
+	}
+	return false
+}
+
+func (e TriggerState) String() string {
+	return string(e)
+}
+
+func (e *TriggerState) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = TriggerState(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid TriggerState", str)
+	}
+	return nil
+}
+
+func (e TriggerState) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *TriggerState) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e TriggerState) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

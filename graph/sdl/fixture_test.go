@@ -11,14 +11,18 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 )
 
-// core is the core schema's source.
+// core are the core schema's sources.
 func core(tb testing.TB) []*ast.Source {
 	tb.Helper()
-	input, err := os.ReadFile("../core.graphqls")
-	if err != nil {
-		tb.Fatal(err)
+	var out []*ast.Source
+	for _, name := range []string{"core.graphqls", "triggers.graphqls"} {
+		input, err := os.ReadFile("../" + name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, &ast.Source{Name: name, Input: string(input)})
 	}
-	return []*ast.Source{{Name: "core.graphqls", Input: string(input)}}
+	return out
 }
 
 // table makes a source's columns of "name kind" pairs, with a ! where a column

@@ -15,7 +15,7 @@ import (
 
 // parts are what names are made of when they meet.
 var parts = strings.Fields(`a A b _a sources row rows changes columns
-	Changes Columns ColumnSet KeySet Update Expression OrderBy Comparison ByPk Trigger Triggers TriggerInput
+	Changes Columns ColumnSet KeySet Update Expression OrderBy Comparison ByPk Trigger Triggers TriggerInput TriggerPatch TriggerDelivery triggerDeliveries
 	_changes _columns _by_pk Source NumberFormat FrameKind Query Int ID String Encoded Exact JSON Timestamp`)
 
 // TestGoodNamesBuild: whatever the check of names lets pass is a schema; else

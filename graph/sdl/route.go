@@ -7,14 +7,19 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// The core fields that typed fields are routed to (core.graphqls). Query and
-// Subscription both have changes and columns.
+// The core fields that typed fields are routed to (core.graphqls and
+// triggers.graphqls). Query and Subscription both have changes, columns and
+// deliveries.
 const (
 	CoreRows    = "rows"
 	CoreRow     = "row"
 	CoreUpdates = "updates"
 	CoreChanges = "changes"
 	CoreColumns = "columns"
+
+	CoreTriggers   = "triggers"
+	CoreTrigger    = "trigger"
+	CoreDeliveries = "deliveries"
 )
 
 // Route is where a typed root field goes.
@@ -22,7 +27,7 @@ type Route struct {
 	Root   ast.Operation
 	Field  string
 	Core   string
-	Source string            // the source's name in schema.yaml
+	Source string            // the source's name in schema.yaml; empty: the field belongs to none
 	Args   map[string]string // argument of the typed field -> argument of the core field
 	Key    bool              // the arguments are the columns of the key
 

@@ -14,12 +14,12 @@ import (
 // that extends the core's root types, and the routes of its root fields.
 type typed struct {
 	text
-	model               *Model
-	args                naming.Arguments
-	query, subscription text // fields of the roots
-	routes              []Route
-	enums               map[string]*relation.Enum
-	scalars             map[string]bool // GraphQL types of columns, in use
+	model   *Model
+	args    naming.Arguments
+	fields  map[ast.Operation]*text // of the roots
+	routes  []Route
+	enums   map[string]*relation.Enum
+	scalars map[string]bool // GraphQL types of columns, in use
 }
 
 // text is SDL being written.
@@ -31,7 +31,10 @@ func (t *text) add(format string, args ...any) { _, _ = fmt.Fprintf(&t.Builder, 
 func writeTyped(m *Model) *typed {
 	t := &typed{
 		model: m, args: naming.ArgumentsFor(m.CamelCase),
-		enums: map[string]*relation.Enum{}, scalars: map[string]bool{},
+		enums: map[string]*relation.Enum{}, scalars: map[string]bool{}, fields: map[ast.Operation]*text{},
+	}
+	for _, op := range roots() {
+		t.fields[op] = &text{}
 	}
 	for i := range m.Sources {
 		s := &m.Sources[i]
@@ -44,9 +47,14 @@ func writeTyped(m *Model) *typed {
 		t.rowTypes(s, &n)
 		t.frameTypes(s, &n)
 		t.inputTypes(s, &n)
+		t.triggers(s, &n)
 	}
-	t.extend("Query", t.query.String())
-	t.extend("Subscription", t.subscription.String())
+	if len(t.routes) > 0 {
+		t.deliveries()
+	}
+	for _, op := range roots() {
+		t.extend(RootName(op), t.fields[op].String())
+	}
 	t.comparisons()
 	if len(t.routes) > 0 {
 		t.add(orderBySDL)
@@ -69,20 +77,17 @@ type argument struct {
 
 // field writes a root field and its route.
 func (t *typed) field(r Route, about, result string, args []argument) {
-	b := &t.query
-	if r.Root == ast.Subscription {
-		b = &t.subscription
-	}
 	r.Args = make(map[string]string, len(args))
-	b.add("  \"%s\"\n  %s(", about, r.Field)
+	list := make([]string, len(args))
 	for i, a := range args {
-		if i > 0 {
-			b.add(", ")
-		}
-		b.add("%s: %s", a.name, a.typ)
+		list[i] = a.name + ": " + a.typ
 		r.Args[a.name] = a.core
 	}
-	b.add("): %s\n", result)
+	in := ""
+	if len(args) > 0 {
+		in = "(" + strings.Join(list, ", ") + ")"
+	}
+	t.fields[r.Root].add("  \"%s\"\n  %s%s: %s\n", about, r.Field, in, result)
 	t.routes = append(t.routes, r)
 }
 

@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"internal/codec":         {"internal/feed", "internal/relation"},
 	"graph":                  {"internal/codec", "internal/feed", "internal/filter", "internal/naming", "internal/relation"},
 	"graph/model":            nil,
+	"graph/triggers":         {"graph/model", "internal/auth", "internal/trigger", "internal/trigger/spec", "internal/webhook"},
 	"graph/order":            {"internal/relation"},
 	"graph/sdl":              {"internal/naming", "internal/relation"},
 	"internal/auth":          nil,

@@ -33,8 +33,7 @@ type Problem struct { //nolint:errname // a finding that can also serve as an er
 // Error returns text and suggestion in one line.
 func (p *Problem) Error() string { return p.Text + ": " + p.Suggestion }
 
-// The names that the core schema takes for itself, in use or kept for parts
-// that product 3 promises.
+// The names that the core schema takes for itself.
 var (
 	coreTypes = []string{
 		"Query", "Mutation", "Subscription",
@@ -44,10 +43,10 @@ var (
 		"BigIntComparison", "DecimalComparison", "TimestampComparison", "DateComparison",
 		"TimeComparison", "JSONComparison",
 		"Source", "Column", "SourceState", "RowOperation", "FrameKind", "OrderBy",
-		"NumberFormat", "Trigger",
+		"NumberFormat", "Trigger", "TriggerState", "TriggerOrigin", "TriggerEvent", "TriggerHeader",
+		"TriggerFiringRow", "TriggerDelivery", "TriggerDeliveryStatus", "TriggerResult",
 	}
-	coreQueries = []string{"sources"}
-	rowFields   = []string{"_key", "_and", "_or", "_not"}
+	rowFields = []string{"_key", "_and", "_or", "_not"}
 )
 
 // Check returns everything that is wrong with the names of a schema, in the
@@ -58,7 +57,11 @@ func Check(camel bool, enums []Enum, sources []Source) []Problem {
 		types: taken{}, queries: taken{}, subscriptions: taken{}, mutations: taken{},
 	}
 	c.types.add("a type of the core schema", coreTypes...)
-	c.queries.add("a field of the core schema", coreQueries...)
+	common := CommonFor(camel)
+	const field = "a field of the core schema"
+	c.queries.add(field, "sources", common.Deliveries)
+	c.subscriptions.add(field, common.Deliveries)
+	c.mutations.add(field, common.ResendDelivery, common.ResendDeadLetters)
 	for _, e := range enums {
 		c.enum(e)
 	}

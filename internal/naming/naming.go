@@ -52,16 +52,15 @@ func styled(name, graphqlName string, camel bool) string {
 	}
 }
 
-// Names are all the names that one source brings into the schema, those of
-// parts that are not built yet included, so that a later version cannot turn a
-// good schema.yaml into a colliding one.
+// Names are all the names that one source brings into the schema.
 type Names struct {
-	Rows, ByPk, Changes, Columns               string // root fields
-	Triggers, Trigger                          string
-	CreateTrigger, DeleteTrigger               string
-	Row, Update, ChangesFrame, ColumnsFrame    string // types
-	ColumnSet, KeySet, Expression, OrderByType string
-	TriggerInput                               string
+	Rows, ByPk, Changes, Columns                string // root fields
+	Triggers, Trigger                           string
+	CreateTrigger, UpdateTrigger, DeleteTrigger string
+	PauseTrigger, ResumeTrigger, TestTrigger    string
+	Row, Update, ChangesFrame, ColumnsFrame     string // types
+	ColumnSet, KeySet, Expression, OrderByType  string
+	TriggerInput, TriggerPatch                  string
 }
 
 // For returns the names of the source with this base name.
@@ -72,18 +71,24 @@ func For(base string, camel bool) Names {
 		prefix = UpperFirst(base)
 		n.ByPk, n.Changes, n.Columns = base+"ByPk", base+"Changes", base+"Columns"
 		n.Triggers, n.Trigger = base+"Triggers", base+"Trigger"
-		n.CreateTrigger, n.DeleteTrigger = "create"+prefix+"Trigger", "delete"+prefix+"Trigger"
+		n.mutate(func(verb string) string { return verb + prefix + "Trigger" })
 	} else {
 		n.ByPk, n.Changes, n.Columns = base+"_by_pk", base+"_changes", base+"_columns"
 		n.Triggers, n.Trigger = base+"_triggers", base+"_trigger"
-		n.CreateTrigger, n.DeleteTrigger = "create_"+base+"_trigger", "delete_"+base+"_trigger"
+		n.mutate(func(verb string) string { return verb + "_" + base + "_trigger" })
 	}
 	n.Row, n.Update = prefix, prefix+"Update"
 	n.ChangesFrame, n.ColumnsFrame = prefix+"Changes", prefix+"Columns"
 	n.ColumnSet, n.KeySet = prefix+"ColumnSet", prefix+"KeySet"
 	n.Expression, n.OrderByType = prefix+"Expression", prefix+"OrderBy"
-	n.TriggerInput = prefix + "TriggerInput"
+	n.TriggerInput, n.TriggerPatch = prefix+"TriggerInput", prefix+"TriggerPatch"
 	return n
+}
+
+// mutate names the mutations.
+func (n *Names) mutate(name func(verb string) string) {
+	n.CreateTrigger, n.UpdateTrigger, n.DeleteTrigger = name("create"), name("update"), name("delete")
+	n.PauseTrigger, n.ResumeTrigger, n.TestTrigger = name("pause"), name("resume"), name("test")
 }
 
 func (n *Names) queries() []string {
@@ -92,13 +97,30 @@ func (n *Names) queries() []string {
 
 func (n *Names) subscriptions() []string { return []string{n.Rows, n.Changes, n.Columns} }
 
-func (n *Names) mutations() []string { return []string{n.CreateTrigger, n.DeleteTrigger} }
+func (n *Names) mutations() []string {
+	return []string{n.CreateTrigger, n.UpdateTrigger, n.DeleteTrigger, n.PauseTrigger, n.ResumeTrigger, n.TestTrigger}
+}
 
 func (n *Names) types() []string {
 	return []string{
 		n.Row, n.Update, n.ChangesFrame, n.ColumnsFrame, n.ColumnSet, n.KeySet,
-		n.Expression, n.OrderByType, n.TriggerInput,
+		n.Expression, n.OrderByType, n.TriggerInput, n.TriggerPatch,
 	}
+}
+
+// Common are the root fields that no source brings, but whose names depend on
+// the style.
+type Common struct {
+	Deliveries                        string // query and subscription
+	ResendDelivery, ResendDeadLetters string // mutations
+}
+
+// CommonFor returns the common root fields of a style.
+func CommonFor(camel bool) Common {
+	if camel {
+		return Common{Deliveries: "triggerDeliveries", ResendDelivery: "resendDelivery", ResendDeadLetters: "resendDeadLetters"}
+	}
+	return Common{Deliveries: "trigger_deliveries", ResendDelivery: "resend_delivery", ResendDeadLetters: "resend_dead_letters"}
 }
 
 // Arguments are the argument names that depend on the style.

@@ -36,7 +36,9 @@ func TestNamesFollowTheStyle(t *testing.T) {
 		camel.Row: "LivePnL", camel.Update: "LivePnLUpdate", camel.ChangesFrame: "LivePnLChanges",
 		camel.ColumnsFrame: "LivePnLColumns", camel.ColumnSet: "LivePnLColumnSet", camel.KeySet: "LivePnLKeySet",
 		camel.Expression: "LivePnLExpression", camel.OrderByType: "LivePnLOrderBy",
-		camel.TriggerInput: "LivePnLTriggerInput",
+		camel.TriggerInput: "LivePnLTriggerInput", camel.TriggerPatch: "LivePnLTriggerPatch",
+		camel.UpdateTrigger: "updateLivePnLTrigger", camel.PauseTrigger: "pauseLivePnLTrigger",
+		camel.ResumeTrigger: "resumeLivePnLTrigger", camel.TestTrigger: "testLivePnLTrigger",
 	} {
 		if got != want {
 			t.Errorf("camelCase: got %q, want %q", got, want)
@@ -51,6 +53,9 @@ func TestNamesFollowTheStyle(t *testing.T) {
 		database.Update: "live_pnlUpdate", database.Expression: "live_pnlExpression",
 		database.ChangesFrame: "live_pnlChanges", database.ColumnsFrame: "live_pnlColumns",
 		database.ColumnSet: "live_pnlColumnSet", database.KeySet: "live_pnlKeySet",
+		database.TriggerInput: "live_pnlTriggerInput", database.TriggerPatch: "live_pnlTriggerPatch",
+		database.UpdateTrigger: "update_live_pnl_trigger", database.PauseTrigger: "pause_live_pnl_trigger",
+		database.ResumeTrigger: "resume_live_pnl_trigger", database.TestTrigger: "test_live_pnl_trigger",
 	} {
 		if got != want {
 			t.Errorf("database: got %q, want %q", got, want)
@@ -216,6 +221,23 @@ func TestCheckFrames(t *testing.T) {
 			enums:   []Enum{{Name: "aKeySet", Values: []string{"x"}}},
 			sources: []Source{{Name: "a", Base: "a"}},
 			want:    []string{`type aKeySet of the source "a" is already taken by the enum "aKeySet"`},
+		},
+		"a source meets the deliveries": {
+			camel:   true,
+			sources: []Source{{Name: "trigger_deliveries", Base: "triggerDeliveries"}},
+			want:    []string{"query triggerDeliveries of the source \"trigger_deliveries\" is already taken by a field of the core schema"},
+		},
+		"a source meets the deliveries of the other style": {
+			sources: []Source{{Name: "triggerDeliveries", Base: "triggerDeliveries"}},
+		},
+		"a source's mutation meets a common one": {
+			sources: []Source{{Name: "a", Base: "a"}, {Name: "a_trigger", Base: "update_a"}, {Name: "trigger_delivery", Base: "TriggerDelivery"}},
+			want:    []string{"type TriggerDelivery of the source \"trigger_delivery\""},
+		},
+		"two sources' mutations": {
+			camel:   true,
+			sources: []Source{{Name: "a", Base: "a"}, {Name: "A", Base: "A"}},
+			want:    []string{"is already taken by the source \"a\""},
 		},
 		"an enum and the number format": {
 			enums: []Enum{{Name: "NumberFormat", Values: []string{"x"}}},
