@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -10,16 +11,19 @@ import (
 	"github.com/tycostream/tycostream/internal/catalog"
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
+	"github.com/tycostream/tycostream/internal/webhook"
+	"github.com/tycostream/tycostream/internal/webhook/store"
 )
 
 func (p *program) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Validate configuration and schema.yaml",
-		Long: `check validates the settings and schema.yaml and prints every mistake with its
-place. With --connect it compares them with the database too: relations and
-columns, rights, whether the keys are unique (this counts the rows), and how far
-back the database remembers.`,
+		Long: `check validates the settings and schema.yaml, triggers included, and prints every
+mistake with its place; it looks whether DATA_DIR can be used, too. With --connect
+it compares schema.yaml with the database: relations and columns, rights, whether
+the keys are unique (this counts the rows), and how far back the database
+remembers.`,
 		Args: noArguments,
 	}
 	connect := cmd.Flags().Bool("connect", false, "check against the database, too")
@@ -39,6 +43,9 @@ back the database remembers.`,
 		for _, w := range schema.Warnings {
 			p.warn(w.String())
 		}
+		if err := p.checkData(settings.Config); err != nil {
+			return err
+		}
 		if *connect {
 			return p.checkDatabase(cmd.Context(), settings.Config, schema)
 		}
@@ -46,6 +53,23 @@ back the database remembers.`,
 		return err
 	}
 	return cmd
+}
+
+// checkData looks at DATA_DIR. That another process has it is no mistake: it may
+// be the gateway that this configuration is for.
+func (p *program) checkData(c *config.Config) error {
+	if !c.Triggers.Enabled || c.DataDir == "" {
+		return nil
+	}
+	err := store.Probe(c.DataDir)
+	if errors.Is(err, webhook.ErrLocked) {
+		p.warn("DATA_DIR: " + err.Error() + "; unless that is this very gateway")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("DATA_DIR: nothing can be kept there: %w: set it to a directory that can be written, or to nothing to keep all in memory", err)
+	}
+	return nil
 }
 
 func (p *program) checkDatabase(ctx context.Context, c *config.Config, schema *schemafile.File) error {

@@ -115,6 +115,11 @@ func TestExitCodes(t *testing.T) {
 			stderr: "./schema.yaml:3:18: choose the primary_key of source \"a\": the comment beside it lists candidates\n",
 		},
 		{name: "mistake in the environment", env: []string{"GRAPHQL_PORT=x"}, args: []string{"config"}, code: 1, stderr: "GRAPHQL_PORT: \"x\" is not a whole number\n"},
+		{
+			name: "no directory for data", files: good, env: []string{"DATA_DIR=schema.yaml"}, args: []string{"check"}, code: 1,
+			stderr: "tycostream: DATA_DIR: nothing can be kept there: schema.yaml is no directory: set it to ",
+		},
+		{name: "no data without triggers", files: good, env: []string{"DATA_DIR=schema.yaml", "TRIGGERS=off"}, args: []string{"check"}, stdout: "no mistakes"},
 		{name: "unknown command", args: []string{"sevre"}, code: 2, stderr: "tycostream: unknown command \"sevre\"; did you mean \"serve\"?\n"},
 		{name: "unknown flag", args: []string{"serve", "--prot=1"}, code: 2, stderr: "tycostream: unknown flag --prot; did you mean \"--port\"?\n"},
 		{name: "unknown short flag", args: []string{"-x"}, code: 2, stderr: "tycostream: unknown flag -x; tycostream --help lists all\n"},

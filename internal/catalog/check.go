@@ -81,7 +81,7 @@ func (c *sourceCheck) run(ctx context.Context) (err error) {
 		c.wrong(c.upstreamKey(), "source %s: %s", c.def.Name, refused.Error())
 		return nil
 	}
-	_, _, warnings, err := c.def.Resolve(c.rel)
+	schema, _, warnings, err := c.def.Resolve(c.rel)
 	for _, w := range warnings {
 		c.warn("columns", "source %s: %s", c.def.Name, w)
 	}
@@ -91,6 +91,11 @@ func (c *sourceCheck) run(ctx context.Context) (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	if _, declared := c.def.Declared(); !declared { // otherwise reading the file has found them
+		for _, in := range c.file.Triggers[c.def.Name] {
+			c.report.Mistakes = append(c.report.Mistakes, c.file.CheckTrigger(c.def.Name, schema, in)...)
+		}
 	}
 	if readable, err := c.checkKey(ctx); err != nil || !readable {
 		return err

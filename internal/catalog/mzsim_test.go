@@ -62,3 +62,30 @@ func TestMaterializeStandIn(t *testing.T) {
 		t.Error(notes)
 	}
 }
+
+// TestTriggersOfTheCatalog: conditions are compared with the catalog's columns
+// where the file declares none.
+func TestTriggersOfTheCatalog(t *testing.T) {
+	sim := mzsim.New(mzsim.Options{Manual: true, Seed: 1, World: &mzsim.WorldOptions{Rows: 5}})
+	t.Cleanup(sim.Close)
+	db := openSim(t, sim)
+	f, err := schemafile.Parse("schema.yaml", []byte(`sources:
+  live_pnl:
+    primary_key: instrument_id
+    triggers:
+      good: {webhook: https://example.com, fire: {net_position: {_gt: 1}}}
+      bad:
+        webhook: https://example.com
+        fire: {net_positon: {_gt: 1}}
+`), schemafile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := db.Check(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.Mistakes.Error(); got != `schema.yaml:8:16: trigger "bad": fire.net_positon: no such column` {
+		t.Errorf("got %s", got)
+	}
+}

@@ -74,7 +74,7 @@ var allowed = map[string][]string{
 	},
 	"cmd/tycostream": {
 		".", "graph", "internal/app", "internal/catalog", "internal/config/...", "internal/feed", "internal/relation",
-		"internal/source", "internal/telemetry", "web",
+		"internal/source", "internal/telemetry", "internal/webhook", "internal/webhook/store", "web",
 	},
 
 	"examples/postgres/...": {"examples/postgres/...", "internal/testpg"},
