@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	o.Log.Info("listening", slog.String("address", srv.Addr().String()), slog.String("version", o.Build.Version))
 	if o.Demo != nil {
-		o.Demo.greet(o.Out, srv.Addr())
+		o.Demo.greet(o.Out, srv.Addr(), o.Config.Triggers.Enabled)
 	}
 	if o.Listening != nil {
 		o.Listening(srv.Addr())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tycostream/tycostream/internal/mzsim"
+	"github.com/tycostream/tycostream/internal/trigger/spec"
 )
 
 // demoTick is how often the demo's market moves. A real database ticks once a
@@ -26,8 +27,9 @@ type Demo struct {
 
 // world is a running stand-in.
 type world struct {
-	sim *mzsim.Sim
-	wg  sync.WaitGroup
+	sim  *mzsim.Sim
+	hook *hook // nil: triggers are off
+	wg   sync.WaitGroup
 }
 
 func (d *Demo) start(ctx context.Context, o *Options) (*world, error) {
@@ -40,6 +42,14 @@ func (d *Demo) start(ctx context.Context, o *Options) (*world, error) {
 		World: &mzsim.WorldOptions{Rows: d.Rows, Rate: rate, Retain: time.Minute},
 	})}
 	o.Config.Database.Engine = "materialize"
+	if o.Config.Triggers.Enabled {
+		var err error
+		if w.hook, err = startHook(ctx, o.Out); err != nil {
+			w.close()
+			return nil, err
+		}
+		o.Schema.Triggers = map[string][]spec.Input{"live_pnl": {w.hook.trigger()}}
+	}
 	if d.Listen == "" {
 		return w, nil
 	}
@@ -62,10 +72,13 @@ func (w *world) dial(ctx context.Context, _, _ string) (net.Conn, error) { retur
 func (w *world) close() {
 	w.sim.Close()
 	w.wg.Wait()
+	if w.hook != nil {
+		_ = w.hook.close()
+	}
 }
 
 // greet says where to look.
-func (d *Demo) greet(out io.Writer, addr net.Addr) {
+func (d *Demo) greet(out io.Writer, addr net.Addr, triggers bool) {
 	if out == nil {
 		return
 	}
@@ -82,6 +95,10 @@ func (d *Demo) greet(out io.Writer, addr net.Addr) {
     GraphQL            http://%[3]s/graphql        POST, GET, WebSocket, server-sent events
     health, metrics    http://%[3]s/readyz         http://%[3]s/metrics
 `, d.Rows, d.Rate, at)
+	if triggers {
+		_, _ = fmt.Fprintf(out, "    webhooks           printed below: the trigger %s fires above a theoreticalPnl of %d and clears below %d\n",
+			demoTrigger, demoFire, demoClear)
+	}
 	if d.Listen != "" {
 		h, p, _ := net.SplitHostPort(d.Listen)
 		_, _ = fmt.Fprintf(out, "    the database       psql -h %s -p %s -U materialize materialize\n", h, p)

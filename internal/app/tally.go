@@ -25,10 +25,19 @@ type tally struct {
 	attempts    map[string]uint64
 }
 
-func newTally() *tally {
-	return &tally{
-		sources: map[string]string{}, transitions: map[telemetry.TransitionLabels]uint64{}, attempts: map[string]uint64{},
+// newTally begins with zeros, so that the first event of a kind is seen as an
+// increase.
+func newTally(o *Options) *tally {
+	t := &tally{
+		sources: map[string]string{}, transitions: map[telemetry.TransitionLabels]uint64{},
+		attempts: map[string]uint64{"200": 0, "none": 0},
 	}
+	for _, def := range o.Schema.Sources {
+		for _, kind := range []webhook.Kind{webhook.Fire, webhook.Clear, webhook.Test} {
+			t.transitions[telemetry.TransitionLabels{Source: def.Name, Event: kind.String()}] = 0
+		}
+	}
+	return t
 }
 
 // observe is the deliverer's Observe.

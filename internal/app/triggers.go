@@ -37,7 +37,7 @@ type triggers struct {
 // openTriggers takes DATA_DIR. Nothing is sent before start.
 func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
 	c := o.Config
-	t := &triggers{o: o, tally: newTally()}
+	t := &triggers{o: o, tally: newTally(o)}
 	t.ctx, t.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	private := c.AdminSecret != "" || onLoopback(c.Listen.Host)
 	policies, err := newPolicies(c.Webhook.Allow)

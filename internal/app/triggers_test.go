@@ -184,6 +184,14 @@ func TestDataDirInUse(t *testing.T) {
 	}
 }
 
+// TestDemoTrigger: the demo's market moves enough for its trigger.
+func TestDemoTrigger(t *testing.T) {
+	g := start(t, demoSchema, &app.Demo{Rows: 100, Rate: 20_000})
+	g.until(`tycostream_trigger_transitions_total{event="FIRE",source="live_pnl"}`, 1)
+	g.until(`tycostream_trigger_transitions_total{event="CLEAR",source="live_pnl"}`, 1)
+	g.until(`tycostream_webhook_attempts_total{status="200"}`, 2)
+}
+
 // run runs a gateway that is to end by itself.
 func run(t *testing.T, schema string, environ ...string) error {
 	t.Helper()
