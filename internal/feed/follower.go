@@ -18,7 +18,7 @@ type Follower struct {
 
 	known bool // it was told the rows once
 	epoch uint64
-	time  uint64 // up to where it was told everything
+	at    relation.Frontier // up to where it was told everything
 }
 
 // Change is one change of one row at one upstream time.
@@ -68,29 +68,29 @@ func (w *Follower) Next(limit int) (Step, error) {
 	case !f.ready:
 		f.mu.RUnlock()
 		return Step{}, nil
-	case !w.known || w.epoch != f.epoch || head.Time < w.time || !f.undo.Covers(w.time):
-		w.known, w.epoch, w.time = true, f.epoch, head.Time
+	case !w.known || w.epoch != f.epoch || head.Time < w.at.Time || !f.undo.Covers(w.at.Time):
+		w.known, w.epoch, w.at = true, f.epoch, head
 		rows := f.allRows()
 		f.mu.RUnlock()
 		return Step{Kind: Snapshot, Rows: rows, Frontier: head}, nil
-	case head.Time == w.time:
+	case head == w.at:
 		f.mu.RUnlock()
 		return Step{}, nil
 	}
-	runs := f.undo.After(w.time)
+	runs := f.undo.After(w.at.Time)
 	f.mu.RUnlock()
 	s := Step{Kind: LiveFrame, Frontier: head}
 	for _, run := range runs {
 		for i := range run {
 			if n := len(s.Changes); n >= limit && s.Changes[n-1].Time != run[i].Time {
 				s.Frontier = relation.Frontier{Time: s.Changes[n-1].Time, Wall: s.Changes[n-1].Wall}
-				w.time = s.Frontier.Time
+				w.at = s.Frontier
 				return s, nil
 			}
 			s.Changes = append(s.Changes, run[i])
 		}
 	}
-	w.time = head.Time
+	w.at = head
 	return s, nil
 }
 

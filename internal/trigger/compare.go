@@ -25,7 +25,7 @@ func (h *hub) snapshot(ctx context.Context, step *feed.Step, waiting []*watch) e
 	if err := h.load(ctx, waiting); err != nil {
 		return err
 	}
-	h.settled, h.told = true, step.Frontier.Time
+	h.settled = true
 	h.mu.Lock()
 	all := slices.Collect(maps.Keys(h.watches))
 	all = slices.DeleteFunc(all, func(w *watch) bool { return w.place == nil && !slices.Contains(waiting, w) })

@@ -32,7 +32,6 @@ type hub struct {
 
 	follower *feed.Follower // the loop's own, as are settled and told
 	settled  bool           // the follower has told all rows
-	told     uint64         // upstream time up to which it has told everything
 
 	commit sync.Mutex // held while appending; taken before mu
 
@@ -160,23 +159,7 @@ func (h *hub) turn(ctx context.Context) (more bool, err error) {
 		return true, h.live(ctx, &step)
 	case feed.Resumed, feed.Reset:
 	}
-	return false, h.pass(ctx)
-}
-
-// pass lets time pass that came without a change of upstream's time, as it does
-// when a Postgres has nothing to say: a follower does not tell of that.
-func (h *hub) pass(ctx context.Context) error {
-	h.mu.Lock()
-	timed := len(h.book.timers) > 0
-	h.mu.Unlock()
-	if !timed || !h.settled {
-		return nil
-	}
-	fr := h.feed.Status().Frontier
-	if fr.Time != h.told {
-		return nil // there is more to read, and a wake-up for it
-	}
-	return h.live(ctx, &feed.Step{Frontier: fr})
+	return false, nil
 }
 
 func (h *hub) unfollow() {
@@ -203,7 +186,6 @@ func (h *hub) live(ctx context.Context, step *feed.Step) error {
 			return err
 		}
 	}
-	h.told = step.Frontier.Time
 	h.mu.Lock()
 	h.wall = max(h.wall, step.Frontier.Wall)
 	h.expire(h.wall)
