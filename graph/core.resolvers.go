@@ -13,6 +13,54 @@ import (
 	"github.com/tycostream/tycostream/graph/triggers"
 )
 
+// CreateTrigger is the resolver for the createTrigger field.
+func (r *mutationResolver) CreateTrigger(ctx context.Context, source string, input model.Exact) (*model.Trigger, error) {
+	s, err := r.source(source)
+	if err != nil {
+		return nil, err
+	}
+	return r.triggers.Create(ctx, source, input.Value, r.condition(s))
+}
+
+// UpdateTrigger is the resolver for the updateTrigger field.
+func (r *mutationResolver) UpdateTrigger(ctx context.Context, source string, name string, input model.Exact) (*model.Trigger, error) {
+	s, err := r.source(source)
+	if err != nil {
+		return nil, err
+	}
+	return r.triggers.Update(ctx, source, name, input.Value, r.condition(s))
+}
+
+// DeleteTrigger is the resolver for the deleteTrigger field.
+func (r *mutationResolver) DeleteTrigger(ctx context.Context, source string, name string) (*model.Trigger, error) {
+	return r.triggers.Delete(ctx, source, name)
+}
+
+// PauseTrigger is the resolver for the pauseTrigger field.
+func (r *mutationResolver) PauseTrigger(ctx context.Context, source string, name string) (*model.Trigger, error) {
+	return r.triggers.Pause(ctx, source, name)
+}
+
+// ResumeTrigger is the resolver for the resumeTrigger field.
+func (r *mutationResolver) ResumeTrigger(ctx context.Context, source string, name string) (*model.Trigger, error) {
+	return r.triggers.Resume(ctx, source, name)
+}
+
+// TestTrigger is the resolver for the testTrigger field.
+func (r *mutationResolver) TestTrigger(ctx context.Context, source string, name string) (string, error) {
+	return r.triggers.Test(ctx, source, name)
+}
+
+// Resend is the resolver for the resend field.
+func (r *mutationResolver) Resend(ctx context.Context, source string, trigger string, id string) (string, error) {
+	return id, r.triggers.Resend(ctx, source, trigger, id)
+}
+
+// ResendAll is the resolver for the resendAll field.
+func (r *mutationResolver) ResendAll(ctx context.Context, source string, trigger string) (int, error) {
+	return r.triggers.ResendAll(ctx, source, trigger)
+}
+
 // Sources is the resolver for the sources field.
 func (r *queryResolver) Sources(ctx context.Context) ([]model.Source, error) {
 	return r.describe(ctx)
@@ -78,13 +126,41 @@ func (r *subscriptionResolver) Deliveries(ctx context.Context, source *string, t
 	return r.triggers.Follow(ctx, source, trigger)
 }
 
+// Firing is the resolver for the firing field.
+func (r *triggerResolver) Firing(ctx context.Context, obj *model.Trigger) (int, error) {
+	return r.triggers.Firing(ctx, obj)
+}
+
+// FiringRows is the resolver for the firingRows field.
+func (r *triggerResolver) FiringRows(ctx context.Context, obj *model.Trigger, limit int, after *string) ([]model.TriggerFiringRow, error) {
+	return r.triggers.FiringRows(ctx, obj, limit, after)
+}
+
+// Pending is the resolver for the pending field.
+func (r *triggerResolver) Pending(ctx context.Context, obj *model.Trigger) (int, error) {
+	c, err := r.triggers.Count(ctx, obj)
+	return c.Pending, err
+}
+
+// Dead is the resolver for the dead field.
+func (r *triggerResolver) Dead(ctx context.Context, obj *model.Trigger) (int, error) {
+	c, err := r.triggers.Count(ctx, obj)
+	return c.Dead, err
+}
+
+// Mutation returns MutationResolver implementation.
+func (r *Resolver) Mutation() MutationResolver { return &mutationResolver{r} }
+
 // Query returns QueryResolver implementation.
 func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 // Subscription returns SubscriptionResolver implementation.
 func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
 
-type (
-	queryResolver        struct{ *Resolver }
-	subscriptionResolver struct{ *Resolver }
-)
+// Trigger returns TriggerResolver implementation.
+func (r *Resolver) Trigger() TriggerResolver { return &triggerResolver{r} }
+
+type mutationResolver struct{ *Resolver }
+type queryResolver struct{ *Resolver }
+type subscriptionResolver struct{ *Resolver }
+type triggerResolver struct{ *Resolver }

@@ -8,7 +8,8 @@
 //
 // [New] builds an [Executor] from a [Model]; it is what transports need:
 // gqlgen's graphql.GraphExecutor. When the sources change, build another one
-// and swap it; an Executor never changes.
+// and swap it; an Executor never changes. What is about triggers is in
+// graph/triggers, behind the same routes.
 //
 // A transport that delivers by itself puts an empty [Sink] into the context of
 // DispatchOperation ([WithSink]); a subscription then only fills the sink, and
@@ -18,8 +19,10 @@
 // # Concurrency
 //
 // An Executor is safe for any number of goroutines. It starts none that outlive
-// a call: a subscription belongs to the goroutine that calls its response
+// a call: a subscription to rows belongs to the goroutine that calls its response
 // handler, and its cursor is closed when the context of DispatchOperation ends.
+// Only a subscription to deliveries has one of its own, which ends with that
+// context too.
 //
 // # A slow caller
 //

@@ -17,8 +17,8 @@ type Model struct {
 	StringScalars bool // schema.yaml's scalars: string
 	Sources       []Source
 	Limits        Limits
-	Triggers      triggers.Backend
-	Log           *slog.Logger // nil: slog.Default
+	Triggers      triggers.Backend // zero: this gateway runs none, and says so
+	Log           *slog.Logger     // nil: slog.Default
 }
 
 // schema returns what the schema is built from.

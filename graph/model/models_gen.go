@@ -76,8 +76,8 @@ type TriggerDelivery struct {
 	Excerpt *string `json:"excerpt,omitempty"`
 	// The payload as JSON text; null when it is not kept any more.
 	Body *string `json:"body,omitempty"`
-	// Where a list of this status continues: the argument `after`.
-	Cursor string `json:"cursor"`
+	// Where a list of this status continues: the argument `after`. Live results have none.
+	Cursor *string `json:"cursor,omitempty"`
 }
 
 // A row that has fired and not cleared yet.

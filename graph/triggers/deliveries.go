@@ -100,7 +100,7 @@ func (a *API) Deliveries(ctx context.Context, source, name string, p Page) ([]mo
 	if p.Status == model.TriggerDeliveryStatusDelivered {
 		for _, r := range a.backend.Deliveries.Recent(i.ID, maxRecent) {
 			if r.Status == webhook.Delivered && r.N > page.After && len(out) < p.Limit {
-				out = append(out, *showDelivery(o, &r.Delivery, r.Status, r.N))
+				out = append(out, listed(showDelivery(o, &r.Delivery, r.Status), r.N))
 			}
 		}
 		return out, nil
@@ -111,7 +111,7 @@ func (a *API) Deliveries(ctx context.Context, source, name string, p Page) ([]mo
 	}
 	found, err := list(ctx, i.ID, page)
 	for _, d := range found {
-		out = append(out, *showDelivery(o, &d, status, d.Seq))
+		out = append(out, listed(showDelivery(o, &d, status), d.Seq))
 	}
 	return out, err
 }
@@ -188,7 +188,7 @@ func (f *follow) run(ctx context.Context) {
 			}
 			select {
 			case f.out <- &model.TriggerResult{
-				Delivery: showDelivery(o, &r.Delivery, r.Status, r.Seq),
+				Delivery: showDelivery(o, &r.Delivery, r.Status),
 				Seconds:  r.Took.Seconds(), Missed: int(missed),
 			}:
 				missed = 0

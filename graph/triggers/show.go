@@ -75,12 +75,12 @@ func address(webhook string) string {
 // owner names the trigger of a delivery.
 type owner struct{ source, name string }
 
-func showDelivery(o owner, d *webhook.Delivery, status webhook.Status, cursor uint64) *model.TriggerDelivery {
+func showDelivery(o owner, d *webhook.Delivery, status webhook.Status) *model.TriggerDelivery {
 	out := &model.TriggerDelivery{
 		ID: d.ID, Source: o.source, Trigger: o.name, Event: model.TriggerEvent(d.Kind.String()), Time: timestamp(d.Time),
 		Status: model.TriggerDeliveryStatus(status.String()), Resent: d.Resent, Attempts: d.Attempts.Count,
 		LastAttempt: moment(d.Attempts.Last), ResponseStatus: optional(d.Attempts.Status), Excerpt: optional(d.Attempts.Excerpt),
-		Body: optional(string(d.Body)), Cursor: strconv.FormatUint(cursor, 10),
+		Body: optional(string(d.Body)),
 	}
 	if d.Kind != webhook.Test {
 		out.Key = &d.Key
@@ -89,4 +89,10 @@ func showDelivery(o owner, d *webhook.Delivery, status webhook.Status, cursor ui
 		out.NextAttempt = moment(d.Attempts.Next)
 	}
 	return out
+}
+
+// listed adds where a list goes on behind a delivery.
+func listed(d *model.TriggerDelivery, cursor uint64) model.TriggerDelivery {
+	d.Cursor = optional(strconv.FormatUint(cursor, 10))
+	return *d
 }
