@@ -101,6 +101,7 @@ func (s *sources) rebuildLocked(list []entry) error {
 	limits := s.o.Config.Limits
 	m := graph.Model{
 		CamelCase: s.o.Schema.CamelCase, StringScalars: s.o.Schema.StringScalars, Log: s.o.Log,
+		Triggers: s.triggers.backend(),
 		Limits: graph.Limits{
 			DocumentBytes: limits.DocumentBytes, Depth: limits.Depth, Fields: limits.Fields,
 			FilterSize: limits.FilterSize, QueryRows: limits.QueryRows,

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	api "github.com/tycostream/tycostream/graph/triggers"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/config"
 	"github.com/tycostream/tycostream/internal/telemetry"
@@ -112,6 +113,20 @@ func (t *triggers) start() {
 	if t.deliverer != nil {
 		t.deliverer.Start()
 	}
+}
+
+// backend is what the API works on.
+func (t *triggers) backend() api.Backend {
+	if t.deliverer == nil {
+		return api.Backend{Disabled: disabledText(t.o.Config.Triggers.At)}
+	}
+	return api.Backend{Engine: t.engine, Deliveries: deliveries{t.store, t.deliverer}}
+}
+
+// deliveries are both halves of what the API shows of deliveries.
+type deliveries struct {
+	webhook.Admin
+	*webhook.Deliverer
 }
 
 // attach runs the triggers of a source whose rows are known, those that

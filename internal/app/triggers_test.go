@@ -166,8 +166,12 @@ func TestGone(t *testing.T) {
 func TestTriggersOff(t *testing.T) {
 	r := newReceiver(t)
 	_, url, schema := positions(t, r.URL)
-	g := start(t, schema, nil, url, "TRIGGERS=off", "DATA_DIR=/nonexistent/and/never/made")
+	g := start(t, schema, nil, url, "TRIGGERS=off", "DATA_DIR=/nonexistent/and/never/made", "TYCOSTREAM_TRIGGERS_AT=https://other.example")
 	eventually(t, `{"data":{"positions":[{"id":1}]}}`, func() string { return g.query(`{ positions { id } }`) })
+	got := g.query(`mutation { delete_positions_trigger(name: "big") { name } }`)
+	if !strings.Contains(got, "TRIGGERS_DISABLED") || !strings.Contains(got, "https://other.example") {
+		t.Error(got)
+	}
 	if _, body := g.get("/metrics"); strings.Contains(body, "tycostream_webhook_queue_depth") {
 		t.Error("a replica shows a queue")
 	}
@@ -190,6 +194,27 @@ func TestDemoTrigger(t *testing.T) {
 	g.until(`tycostream_trigger_transitions_total{event="FIRE",source="live_pnl"}`, 1)
 	g.until(`tycostream_trigger_transitions_total{event="CLEAR",source="live_pnl"}`, 1)
 	g.until(`tycostream_webhook_attempts_total{status="200"}`, 2)
+}
+
+// TestTriggersOfTheAPI: a mutation makes a trigger, a query shows it, and a
+// listener on loopback lets it name a private target.
+func TestTriggersOfTheAPI(t *testing.T) {
+	r := newReceiver(t)
+	sim, url, schema := positions(t, r.URL)
+	g := start(t, schema, nil, url)
+	eventually(t, `tycostream_triggers_active{source="positions"} 1`, active(g))
+	create := `mutation { create_positions_trigger(input: {name: "neg", webhook: "` + r.URL + `", fire: {pnl: {_lt: 0}}}) { name fire } }`
+	if got := g.query(create); !strings.Contains(got, `"name":"neg"`) {
+		t.Fatal(got)
+	}
+	write(t, sim, set(0, -1))
+	eventually(t, `FIRE neg {"id":1,"pnl":-1}`, r.events)
+	if got := g.query(`{ positions_triggers { name } }`); got != `{"data":{"positions_triggers":[{"name":"big"},{"name":"neg"}]}}` {
+		t.Error(got)
+	}
+	if got := g.query(strings.Replace(create, "neg", "big", 1)); !strings.Contains(got, "TRIGGER_EXISTS") {
+		t.Error(got)
+	}
 }
 
 // run runs a gateway that is to end by itself.

@@ -68,7 +68,7 @@ var allowed = map[string][]string{
 
 	// Wiring.
 	"internal/app": {
-		"graph", "internal/auth", "internal/backend/...", "internal/catalog", "internal/codec", "internal/config/...", "internal/feed",
+		"graph", "graph/triggers", "internal/auth", "internal/backend/...", "internal/catalog", "internal/codec", "internal/config/...", "internal/feed",
 		"internal/filter", "internal/histogram", "internal/mzsim/...", "internal/naming", "internal/relation", "internal/server",
 		"internal/source", "internal/telemetry", "internal/transport/...", "internal/trigger/...", "internal/webhook/...", "web",
 	},
