@@ -413,6 +413,29 @@ func (r *replay) answer(s *step) {
 	r.base = nil
 }
 
+// unseen reports whether all that is missing on the way to a state are updates
+// of nothing that the client selects: it holds the state already, and they may
+// be on their way still.
+func (r *replay) unseen(to int) bool {
+	for _, from := range r.base {
+		if to < from || r.v.skipped(from, to) > 0 {
+			continue
+		}
+		want := r.v.between(from, to)
+		for _, e := range r.news {
+			delete(want, e.Key)
+		}
+		invisible := len(want) > 0
+		for _, w := range want {
+			invisible = invisible && w.op == "UPDATE" && slices.Equal(r.p.Select.of(w.old), r.p.Select.of(w.row))
+		}
+		if invisible {
+			return true
+		}
+	}
+	return false
+}
+
 // quiet expects the newest state.
 func (r *replay) quiet(s *step) {
 	if !r.open && r.p.Kind != kindQuery && r.p.Kind != kindPoll {
@@ -431,6 +454,9 @@ func (r *replay) quiet(s *step) {
 		return
 	}
 	if !r.p.frames() && r.p.Kind != kindQuery {
+		if r.unseen(s.State) {
+			return
+		}
 		if r.told {
 			r.border(r.time)
 		}
