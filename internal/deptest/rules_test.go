@@ -78,6 +78,7 @@ var allowed = map[string][]string{
 	},
 
 	"examples/postgres/...": {"examples/postgres/...", "internal/testpg"},
+	"examples/webhook":      nil,
 	"test/...":              {".", "graph", "internal/...", "test/..."},
 }
 
