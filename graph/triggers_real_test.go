@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,8 +46,8 @@ func newReceiver(t *testing.T) *receiver {
 }
 
 // newRealWorld has the engine, a store in memory and a deliverer that gives up
-// at the second failure.
-func newRealWorld(t *testing.T) *world {
+// at the second failure, and remembers so many results.
+func newRealWorld(t *testing.T, remembered int) *world {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{})
 	if err != nil {
@@ -59,8 +60,11 @@ func newRealWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	d = webhook.New(webhook.Options{
-		Settings: webhook.Settings{Delays: []time.Duration{time.Millisecond}, ProbeMin: time.Millisecond, ProbeMax: time.Millisecond},
-		Outbox:   s, Endpoint: e.Endpoint, Dial: func(bool) func(context.Context, string, string) (net.Conn, error) { return new(net.Dialer).DialContext },
+		Settings: webhook.Settings{
+			Delays: []time.Duration{time.Millisecond}, ProbeMin: time.Millisecond, ProbeMax: time.Millisecond,
+			PerEndpoint: 1, Feed: remembered,
+		},
+		Outbox: s, Endpoint: e.Endpoint, Dial: func(bool) func(context.Context, string, string) (net.Conn, error) { return new(net.Dialer).DialContext },
 	})
 	d.Start()
 	t.Cleanup(func() {
@@ -130,7 +134,7 @@ const liveResults = `subscription { triggerDeliveries { missed delivery { source
 
 // TestTriggersOfARealEngine goes through the life of a trigger.
 func TestTriggersOfARealEngine(t *testing.T) {
-	w, r := newRealWorld(t), newReceiver(t)
+	w, r := newRealWorld(t, 100), newReceiver(t)
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	live, errs := w.start(ctx, liveResults, "")
@@ -141,6 +145,8 @@ func TestTriggersOfARealEngine(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
+	foreign := make(chan *graphql.Response, 1)
+	go func() { foreign <- other(ctx) }()
 	r.status.Store(http.StatusInternalServerError)
 	create := `mutation ($w: String!) { createTradesTrigger(input: {name: "big", webhook: $w, fire: {quantity: {_gt: 100}}, clear: {quantity: {_lt: 50}},
 	  fields: ["id", "quantity"], secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}) { fire clear state secrets firing } }`
@@ -186,13 +192,13 @@ func TestTriggersOfARealEngine(t *testing.T) {
 		for r := handler(ctx); r != nil; r = handler(ctx) { //nolint:revive // until the end
 		}
 	}
-	if r := other(ctx); r != nil {
+	if r := <-foreign; r != nil {
 		t.Errorf("another source's subscription got %s", r.Data)
 	}
 }
 
 func TestRefusalsOfARealEngine(t *testing.T) {
-	w := newRealWorld(t)
+	w := newRealWorld(t, 100)
 	w.equal("the file's trigger", w.mustAsk(`{ tradesTriggers { name origin } }`, ""), `{"tradesTriggers":[{"name":"declared","origin":"FILE"}]}`)
 	w.refused(`mutation { pauseTradesTrigger(name: "declared") { name } }`, "", spec.CodeOwned, "schema.yaml")
 	w.refused(`mutation { deleteTradesTrigger(name: "x") { name } }`, "", spec.CodeNotFound, "x")
@@ -212,5 +218,41 @@ func TestRefusalsOfARealEngine(t *testing.T) {
 		if e.Extensions["argument"] != argument {
 			t.Errorf("%s: argument %v in %v", input, e.Extensions["argument"], e)
 		}
+	}
+}
+
+// TestSlowFollower: a subscription that is not read learns how much it lost,
+// and holds nothing up.
+func TestSlowFollower(t *testing.T) {
+	const rows = 10
+	w, r := newRealWorld(t, 2), newReceiver(t)
+	r.status.Store(http.StatusOK)
+	live, errs := w.start(w.ctx, `subscription { triggerDeliveries(source: "trades") { missed seconds } }`, "")
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	w.mustAsk(`mutation { createTradesTrigger(input: {name: "n", webhook: "`+r.URL+`", fire: {quantity: {_gt: 100}}}) { name } }`, "")
+	for i := range uint64(rows) {
+		w.quantity(1001+i, strconv.FormatUint(100+i, 10), "200")
+	}
+	for range rows {
+		<-r.bodies
+	}
+	seen, missed := 0, 0
+	for seen+missed < rows {
+		var m struct {
+			Result struct {
+				Missed  int
+				Seconds float64
+			} `json:"triggerDeliveries"`
+		}
+		if err := json.Unmarshal([]byte(w.until(live, "missed")), &m); err != nil || m.Result.Seconds <= 0 {
+			t.Fatalf("%+v %v", m, err)
+		}
+		seen++
+		missed += m.Result.Missed
+	}
+	if seen+missed != rows || missed == 0 {
+		t.Errorf("%d results are seen and %d missed, of %d", seen, missed, rows)
 	}
 }
