@@ -8,6 +8,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/tycostream/tycostream/internal/naming"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -123,4 +124,50 @@ func TestNamesInDescriptions(t *testing.T) {
 	if _, err := gqlparser.LoadSchema(&ast.Source{Input: s.Text()}); err != nil {
 		t.Errorf("the text is no schema: %v", err)
 	}
+}
+
+// TestCoreNamesAreTaken: no enum may have the name of a type of the core
+// schema, and no source's name a root field that all sources share.
+func TestCoreNamesAreTaken(t *testing.T) {
+	doc, err := parser.ParseSchemas(core(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range doc.Definitions {
+		if isInternal(d.Directives) {
+			continue
+		}
+		if naming.Check(true, []naming.Enum{{Name: d.Name, Values: []string{"x"}}}, nil) == nil {
+			t.Errorf("an enum may be called %s", d.Name)
+		}
+	}
+	for _, camel := range []bool{true, false} {
+		for field := range commonFields(t, camel) {
+			if naming.Check(camel, nil, []naming.Source{{Name: field, Base: field}}) == nil {
+				t.Errorf("a source may be called %s", field)
+			}
+		}
+	}
+}
+
+// commonFields returns the queries and subscriptions of a schema that belong to no
+// source.
+func commonFields(t *testing.T, camel bool) map[string]*Route {
+	t.Helper()
+	s, err := Build(core(t), model(camel, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := map[string]*Route{}
+	for op, routes := range s.Routes {
+		for field, r := range routes {
+			if r.Source == "" && op != ast.Mutation {
+				common[field] = r
+			}
+		}
+	}
+	if len(common) == 0 {
+		t.Error("there is no root field without a source")
+	}
+	return common
 }
