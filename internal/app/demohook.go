@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/trigger/spec"
@@ -97,7 +98,7 @@ func demoLine(body io.Reader) string {
 // trigger is what the demo declares for its receiver.
 func (h *hook) trigger() spec.Input {
 	condition := func(op string, amount int) any {
-		return map[string]any{"theoreticalPnl": map[string]any{op: json.Number(fmt.Sprint(amount))}}
+		return map[string]any{"theoreticalPnl": map[string]any{op: json.Number(strconv.Itoa(amount))}}
 	}
 	return spec.Input{
 		Name: demoTrigger, Webhook: "http://" + h.addr + "/", Fire: condition("_gt", demoFire), Clear: condition("_lt", demoClear),

@@ -76,7 +76,7 @@ func TestTriggersOfTheCatalog(t *testing.T) {
       good: {webhook: https://example.com, fire: {net_position: {_gt: 1}}}
       bad:
         webhook: https://example.com
-        fire: {net_positon: {_gt: 1}}
+        fire: {net_pnl: {_gt: 1}}
 `), schemafile.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestTriggersOfTheCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := report.Mistakes.Error(); got != `schema.yaml:8:16: trigger "bad": fire.net_positon: no such column` {
+	if got := report.Mistakes.Error(); got != `schema.yaml:8:16: trigger "bad": fire.net_pnl: no such column` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -3,8 +3,10 @@ package schemafile_test
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -236,4 +238,29 @@ func FuzzSchema(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestTriggers(t *testing.T) {
+	f := parse(t, `
+sources:
+  a:
+    primary_key: id
+    triggers:
+      one: {webhook: "https://example.com", fire: {x: {_gt: 12345678901234567890.5}}, for: 30s, fields: id, headers: {X-A: b}}
+      two: {webhook: "https://example.com", fire: {x: {_is_null: true, _in: [1, "2"]}}, snapshot: true, paused: true}
+  b:
+    primary_key: id
+    triggers:
+    - &base {name: three, webhook: "https://example.com", fire: {_not: {x: {_eq: text}}}}
+`)
+	a, b := f.Triggers["a"], f.Triggers["b"]
+	if len(a) != 2 || len(b) != 1 || a[0].Name != "one" || a[1].Name != "two" || b[0].Name != "three" {
+		t.Fatalf("%+v", f.Triggers)
+	}
+	if got := fmt.Sprint(a[0].Fire, a[1].Fire, b[0].Fire); got != "map[x:map[_gt:12345678901234567890.5]] map[x:map[_in:[1 2] _is_null:true]] map[_not:map[x:map[_eq:text]]]" {
+		t.Error(got)
+	}
+	if a[0].For != 30*time.Second || !slices.Equal(a[0].Fields, []string{"id"}) || a[0].Header["X-A"] != "b" || !a[1].Snapshot || !a[1].Paused {
+		t.Errorf("%+v", a)
+	}
 }
