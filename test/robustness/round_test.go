@@ -163,15 +163,20 @@ func (r *round) seal(ctx context.Context) {
 func (r *round) arrive(when string) {
 	n, final := r.m.last()
 	end := time.Now().Add(patience)
-	for i, c := range r.clients {
-		why := c.behind(r.views[i], final)
-		for why != "" && time.Now().Before(end) {
-			rest(r.t.Context(), 10*time.Millisecond)
-			why = c.behind(r.views[i], final)
+	for waited := true; waited; { // until all are there at once: some had yet to leave
+		waited = false
+		for i, c := range r.clients {
+			why := c.behind(r.views[i], final)
+			for why != "" && time.Now().Before(end) {
+				waited = true
+				rest(r.t.Context(), 10*time.Millisecond)
+				why = c.behind(r.views[i], final)
+			}
+			if why != "" {
+				r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, patience, why))
+			}
 		}
-		if why != "" {
-			r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, patience, why))
-		}
+		waited = waited && time.Now().Before(end)
 	}
 	for _, c := range r.clients {
 		c.note(&step{What: stepQuiet, State: n})
