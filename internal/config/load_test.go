@@ -203,6 +203,18 @@ func TestMistakesAllAtOnce(t *testing.T) {
 		w    world
 		want []string
 	}{
+		{
+			"webhooks",
+			world{env: []string{
+				"WEBHOOK_ALLOW=10.0.0.0/8,http://x/", "WEBHOOK_SECRET=short", "TRIGGER_SYNC=never", "TYCOSTREAM_WEBHOOK_ATTEMPTS=0",
+			}},
+			[]string{
+				`TRIGGER_SYNC: "never" is not a choice; use one of always, interval`,
+				`TYCOSTREAM_WEBHOOK_ATTEMPTS: 0 is too small: at least 1`,
+				`WEBHOOK_ALLOW: "http://x/" is no address, network or host pattern: write 10.0.0.5, 10.0.0.0/8 or *.corp.example`,
+				`WEBHOOK_SECRET: the webhook secret must hold 24 to 64 bytes behind whsec_, or be a plain text of at least 16`,
+			},
+		},
 		{"values", world{
 			env: []string{
 				"GRAPHQL_PORT=abc", "DATABASE_PORT=70000", "LOG_LEVEL=inof", "GRAPHQL_UI=perhaps", "DATABASE_ENGINE=postgress",
