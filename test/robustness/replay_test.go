@@ -413,9 +413,9 @@ func (r *replay) answer(s *step) {
 	r.base = nil
 }
 
-// unseen reports whether all that is missing on the way to a state are updates
-// of nothing that the client selects: it holds the state already, and they may
-// be on their way still.
+// unseen reports whether all that is missing on the way to a state that the
+// client holds already are updates of nothing that it selects, or such as wait
+// for its rate: they may be on their way still.
 func (r *replay) unseen(to int) bool {
 	for _, from := range r.base {
 		if to < from || r.v.skipped(from, to) > 0 {
@@ -427,7 +427,7 @@ func (r *replay) unseen(to int) bool {
 		}
 		invisible := len(want) > 0
 		for _, w := range want {
-			invisible = invisible && w.op == "UPDATE" && slices.Equal(r.p.Select.of(w.old), r.p.Select.of(w.row))
+			invisible = invisible && w.op == "UPDATE" && (r.p.MaxRate > 0 || slices.Equal(r.p.Select.of(w.old), r.p.Select.of(w.row)))
 		}
 		if invisible {
 			return true
