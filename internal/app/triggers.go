@@ -54,14 +54,15 @@ func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
 		t.engine, err = trigger.Open(ctx, nil, options)
 		return t, err
 	}
-	t.store, err = store.Open(ctx, store.Options{Dir: c.DataDir, Sync: store.Sync(c.Triggers.Sync), Log: o.Log})
+	dir := dataDir(o)
+	t.store, err = store.Open(ctx, store.Options{Dir: dir, Sync: store.Sync(c.Triggers.Sync), Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	if c.DataDir == "" {
+	if dir == "" {
 		o.Log.Info("triggers and their deliveries are in memory: they end with the gateway; set DATA_DIR to keep them")
 	} else {
-		o.Log.Info("triggers and their deliveries are kept", slog.String("directory", c.DataDir), slog.String("sync", c.Triggers.Sync))
+		o.Log.Info("triggers and their deliveries are kept", slog.String("directory", dir), slog.String("sync", c.Triggers.Sync))
 	}
 	t.engine, err = trigger.Open(ctx, t.tally.watch(t.store), options)
 	if err != nil {
@@ -72,6 +73,21 @@ func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
 		Observe: t.tally.observe, Dial: policies.dial, Version: o.Build.Version, Log: o.Log,
 	})
 	return t, nil
+}
+
+// dataDir returns where triggers are kept. A gateway that declares none, and
+// was not told where, need not be able to write: it may run where nobody ever
+// thought of triggers.
+func dataDir(o *Options) string {
+	dir := o.Config.DataDir
+	if dir != config.DefaultDataDir || declared(o) > 0 {
+		return dir
+	}
+	if err := store.Probe(dir); err != nil && !errors.Is(err, webhook.ErrLocked) {
+		o.Log.Warn("nothing can be kept here: set DATA_DIR to a directory that can be written if triggers shall outlive the gateway", slog.Any("error", err))
+		return ""
+	}
+	return dir
 }
 
 func disabledText(at string) string {

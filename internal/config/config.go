@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// DefaultDataDir is where triggers are kept if nobody says where.
+const DefaultDataDir = "./data"
+
 // Config holds the effective settings. The tags are the keys of [Settings]; a
 // test compares both.
 type Config struct {

@@ -263,25 +263,29 @@ func TestMistakesAllAtOnce(t *testing.T) {
 			"DATABASE_PASSWORD_FILE: open /nonexistent/x: no such file or directory",
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := c.w.load(t)
-			if err == nil {
-				t.Fatal("no mistake found")
-			}
-			got, _, _ := strings.Cut(err.Error(), "\n\x00")
-			lines := strings.Split(got, "\n")
-			for i, want := range c.want {
-				if i >= len(lines) || lines[i] != want {
-					t.Errorf("line %d: want %s; got\n%s", i, want, got)
-				}
-			}
-			if len(lines) != 2*len(c.want) { // load joins the shortened and the original error
-				t.Errorf("%d mistakes instead of %d:\n%s", len(lines)/2, len(c.want), got)
-			}
-			if _, usage := errors.AsType[*config.UsageError](err); usage {
-				t.Error("reported as a mistake in the command line")
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { c.w.mistakes(t, c.want) })
+	}
+}
+
+// mistakes wants exactly these.
+func (w world) mistakes(t *testing.T, wanted []string) {
+	t.Helper()
+	_, err := w.load(t)
+	if err == nil {
+		t.Fatal("no mistake found")
+	}
+	got, _, _ := strings.Cut(err.Error(), "\n\x00")
+	lines := strings.Split(got, "\n")
+	for i, want := range wanted {
+		if i >= len(lines) || lines[i] != want {
+			t.Errorf("line %d: want %s; got\n%s", i, want, got)
+		}
+	}
+	if len(lines) != 2*len(wanted) { // load joins the shortened and the original error
+		t.Errorf("%d mistakes instead of %d:\n%s", len(lines)/2, len(wanted), got)
+	}
+	if _, usage := errors.AsType[*config.UsageError](err); usage {
+		t.Error("reported as a mistake in the command line")
 	}
 }
 

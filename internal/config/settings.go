@@ -127,7 +127,7 @@ func topLevel() []Setting {
 			Help: "Web origins that may call: https://app.example.com, https://*.example.com, or * for all.",
 		},
 		{
-			Key: "data_dir", Env: []string{"DATA_DIR"}, Default: "./data", Blank: true,
+			Key: "data_dir", Env: []string{"DATA_DIR"}, Default: DefaultDataDir, Blank: true,
 			Help: "Directory for what must outlive the gateway: triggers, what they know of rows, and deliveries. Given as empty: all in memory.",
 		},
 		{

@@ -13,8 +13,11 @@ import (
 func TestSubscriptionErrorsAreCounted(t *testing.T) {
 	t.Parallel()
 	var h Handler
-	h.subscriptionError(&feed.Error{Code: feed.CodeResync, Text: "too slow"})
-	h.subscriptionError(errors.New("something else"))
+	for _, err := range []error{&feed.Error{Code: feed.CodeResync, Text: "too slow"}, errors.New("something else")} {
+		if got := h.subscriptionError(err); got.Message == "" {
+			t.Errorf("%v has no text", err)
+		}
+	}
 	h.stats.failed(gqlerror.List{coded("BAD_USER_INPUT", "a"), coded("BAD_USER_INPUT", "b"), coded("MADE_UP", "c"), {Message: "no code"}})
 	want := map[string]uint64{
 		"BAD_USER_INPUT": 2, "validation-failed": 0, feed.CodeNotReady: 0, feed.CodeResync: 1, feed.CodeClosed: 0, codeInternal: 1, "other": 2,

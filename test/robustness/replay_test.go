@@ -73,13 +73,14 @@ type replay struct {
 
 	cursors map[string]uint64 // their times
 
-	open   bool   // a subscription runs
-	resume string // the cursor that it began with
-	fresh  bool   // no frame yet
-	within string // the kind of the set of frames that has begun and not ended
-	seen   map[string]bool
-	before held                       // the rows when the subscription began
-	named  map[string]map[string]bool // the fields that a RESUMED set names, by key
+	open    bool   // a subscription runs
+	gateway int    // there
+	resume  string // the cursor that it began with
+	fresh   bool   // no frame yet
+	within  string // the kind of the set of frames that has begun and not ended
+	seen    map[string]bool
+	before  held                       // the rows when the subscription began
+	named   map[string]map[string]bool // the fields that a RESUMED set names, by key
 
 	newest  uint64        // the time of the last complete set
 	ahead   uint64        // what newest was when the client came back, while the gateway is not there yet
@@ -146,9 +147,10 @@ func (r *replay) begin(s *step) {
 	r.ahead = r.newest
 	r.resumed = 0
 	r.before, r.named = maps.Clone(r.rows), map[string]map[string]bool{}
-	if r.p.Kind != kindQuery { // answers of one gateway never go back
+	if r.p.Kind != kindQuery || s.Gateway != r.gateway { // answers of one gateway never go back
 		r.forget()
 	}
+	r.gateway = s.Gateway
 }
 
 // forget gives up knowing which state the rows are.

@@ -15,6 +15,9 @@ import (
 func (s *Store) recover(ctx context.Context) error {
 	marks := map[string]mark{}
 	err := s.broker.scan(ctx, marksStream, "mark.>", func(subject string, _ uint64, data []byte) error {
+		if subject == lastMark {
+			return nil
+		}
 		m, err := decodeMark(data)
 		if err != nil {
 			return fmt.Errorf("mark %s: %w", subject, err)

@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	maxPayload  = 8 << 20
+	maxPayload  = 8<<20 - 64<<10
 	startWait   = 30 * time.Second
 	requestWait = 60 * time.Second // a disk that hangs longer has failed
 )
@@ -67,7 +67,7 @@ func startBroker(ctx context.Context, o Options) (_ *broker, err error) {
 	b.srv, err = server.NewServer(&server.Options{
 		ServerName: "tycostream", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: dir, SyncAlways: o.Dir != "" && o.Sync == Always, SyncInterval: o.Interval,
-		MaxPayload: maxPayload + 64<<10, MaxPending: 256 << 20,
+		MaxPayload: maxPayload + 64<<10, MaxPending: 256 << 20, // it warns of a payload beyond 8 MiB
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure the outbox: %w", err)
@@ -120,8 +120,7 @@ func (b *broker) openStreams(ctx context.Context, o Options) error {
 
 func (b *broker) close() {
 	if b.nc != nil {
-		// What has no answer, marks, is with the server before it stops.
-		_ = b.nc.FlushTimeout(requestWait)
+		b.settle()
 		b.nc.Close()
 	}
 	if b.srv != nil {
@@ -136,10 +135,26 @@ func (b *broker) close() {
 	}
 }
 
+// lastMark is the subject of a mark of nothing.
+const lastMark = "mark.last"
+
+// settle waits until the marks, which have no answer, are in their stream: it
+// takes messages in order, and answers this one.
+func (b *broker) settle() {
+	if b.marks == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+	defer cancel()
+	if _, err := b.js.Publish(ctx, lastMark, nil); err == nil {
+		_ = purgeStream(ctx, b.marks, lastMark, 0) // what is left of it is ignored
+	}
+}
+
 // lockDir creates the directory and keeps other processes out of it.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("create the data directory (DATA_DIR): %w", err)
+		return nil, fmt.Errorf("create the data directory: %w: set DATA_DIR to one that can be written, or leave it empty (DATA_DIR=) to keep triggers in memory", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's directory
 	if err != nil {
