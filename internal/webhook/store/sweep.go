@@ -94,6 +94,7 @@ func (s *Store) clean(ctx context.Context, l *lane) (took time.Duration, err err
 	}
 	s.mu.Unlock()
 	if forget && marked {
+		s.broker.settle() // or the mark may come after the purge
 		err = purgeStream(ctx, s.broker.marks, l.markSubject(), 0)
 	}
 	return took, err
