@@ -15,7 +15,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
 ROBUST_TIME ?= 30m
-NODE_DIRS := $(patsubst %/package-lock.json,%,$(wildcard $(addsuffix /package-lock.json,web test/* test/*/*)))
+NODE_DIRS := $(patsubst %/package-lock.json,%,$(wildcard $(addsuffix /package-lock.json,clients web test/* test/*/*)))
 
 ##@ Use
 

@@ -40,7 +40,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 		-o Dpkg::Options::=--force-confold --no-install-recommends install "${missing[@]}" </dev/null
 fi
 
-for lock in web/package-lock.json test/*/package-lock.json test/*/*/package-lock.json; do
+for lock in clients/package-lock.json web/package-lock.json test/*/package-lock.json test/*/*/package-lock.json; do
 	[ -f "$lock" ] || continue
 	dir=$(dirname "$lock")
 	# npm writes this file last, with the date of the install.
