@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
 // The fonts that GraphiQL's style sheet carries as data: URLs weigh more than
@@ -37,11 +38,15 @@ function withoutLazyEditors() {
 // One chunk per library, so that an edit of a page changes the page's own chunk
 // alone and the repository does not store GraphiQL again.
 const groups = [
+  ['perspective', /node_modules\/@perspective-dev\//],
+  ['graphql-ws', /node_modules\/graphql-ws\//],
   ['react', /node_modules\/(react|react-dom|scheduler)\//],
-  ['graphql', /node_modules\/(graphql|graphql-language-service|graphql-ws)\//],
+  ['graphql', /node_modules\/(graphql|graphql-language-service)\//],
   ['codemirror', /node_modules\/(codemirror|codemirror-graphql)\//],
   ['graphiql', /node_modules\//],
 ].map(([name, test], i) => ({ name: `vendor-${name}`, test, priority: 10 - i }));
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -49,20 +54,29 @@ export default defineConfig({
   clearScreen: false,
   plugins: [withoutFonts(), withoutLazyEditors()],
   resolve: {
-    alias: { 'react-style-singleton': new URL('src/playground/stylesheets.js', import.meta.url).pathname },
+    alias: {
+      'react-style-singleton': here('src/playground/stylesheets.js'),
+      // The packages' sources, so that they need no build and no install of their own.
+      '@tycostream/client': here('../clients/client/src/index.ts'),
+      '@tycostream/perspective': here('../clients/perspective/src/index.ts'),
+    },
+    dedupe: ['graphql-ws', '@perspective-dev/client'], // found from here, not from there
   },
+  // npx vite, beside a gateway: GATEWAY=http://localhost:4000
+  server: { proxy: { '/graphql': { target: process.env.GATEWAY, ws: true } } },
   build: {
     outDir: process.env.WEB_OUT || 'dist',
     emptyOutDir: true,
-    assetsDir: 'playground/assets',
+    assetsDir: 'assets',
     assetsInlineLimit: 0, // no data: URL of our making
     target: 'es2022',
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'], // light-dark() as it is
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1000,
-    license: { fileName: 'playground/licenses.md' },
+    license: { fileName: 'licenses.md' },
     rolldownOptions: {
-      input: { playground: 'playground.html' },
+      input: { live: 'index.html', playground: 'playground.html' },
       output: { codeSplitting: { groups } },
       onLog(level, log, handler) {
         if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handler(level, log); // "use client" means nothing here
