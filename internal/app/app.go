@@ -42,13 +42,14 @@ type Options struct {
 // error that says what to do.
 func Run(ctx context.Context, o Options) error {
 	var dial catalog.Dial
+	var demo *world
 	if o.Demo != nil {
-		world, err := o.Demo.start(ctx, &o)
-		if err != nil {
+		var err error
+		if demo, err = o.Demo.start(ctx, &o); err != nil {
 			return err
 		}
-		defer world.close()
-		dial = world.dial
+		defer demo.close()
+		dial = demo.dial
 	}
 	g, err := newGateway(ctx, &o, dial)
 	if err != nil {
@@ -71,8 +72,8 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	o.Log.Info("listening", slog.String("address", srv.Addr().String()), slog.String("version", o.Build.Version))
-	if o.Demo != nil {
-		o.Demo.greet(o.Out, srv.Addr(), o.Config.Triggers.Enabled)
+	if demo != nil {
+		demo.greet(o.Out, srv.Addr())
 	}
 	if o.Listening != nil {
 		o.Listening(srv.Addr())

@@ -22,13 +22,15 @@ const demoTick = 100 * time.Millisecond
 type Demo struct {
 	Rows   int     // instruments
 	Rate   float64 // price changes a second
-	Listen string  // where psql can reach the stand-in; empty: nowhere
+	Listen string  // where psql can reach the stand-in, on a free port if that is 0; empty: nowhere
 }
 
 // world is a running stand-in.
 type world struct {
+	demo *Demo
 	sim  *mzsim.Sim
-	hook *hook // nil: triggers are off
+	hook *hook    // nil: triggers are off
+	addr net.Addr // where psql is let in; nil: nowhere
 	wg   sync.WaitGroup
 }
 
@@ -37,7 +39,7 @@ func (d *Demo) start(ctx context.Context, o *Options) (*world, error) {
 	if rate == 0 {
 		rate = -1 // the world's word for standing still
 	}
-	w := &world{sim: mzsim.New(mzsim.Options{
+	w := &world{demo: d, sim: mzsim.New(mzsim.Options{
 		TickInterval: demoTick, Seed: uint64(time.Now().UnixNano()),
 		World: &mzsim.WorldOptions{Rows: d.Rows, Rate: rate, Retain: time.Minute},
 	})}
@@ -59,6 +61,7 @@ func (d *Demo) start(ctx context.Context, o *Options) (*world, error) {
 		w.close()
 		return nil, fmt.Errorf("--materialize-listen %s: %w", d.Listen, err)
 	}
+	w.addr = ln.Addr()
 	w.wg.Go(func() {
 		if err := w.sim.Serve(ln); !errors.Is(err, mzsim.ErrClosed) {
 			o.Log.Error("stand-in stopped listening", slog.Any("error", err))
@@ -78,7 +81,7 @@ func (w *world) close() {
 }
 
 // greet says where to look.
-func (d *Demo) greet(out io.Writer, addr net.Addr, triggers bool) {
+func (w *world) greet(out io.Writer, addr net.Addr) {
 	if out == nil {
 		return
 	}
@@ -94,13 +97,13 @@ func (d *Demo) greet(out io.Writer, addr net.Addr, triggers bool) {
     playground         http://%[3]s/playground
     GraphQL            http://%[3]s/graphql        POST, GET, WebSocket, server-sent events
     health, metrics    http://%[3]s/readyz         http://%[3]s/metrics
-`, d.Rows, d.Rate, at)
-	if triggers {
+`, w.demo.Rows, w.demo.Rate, at)
+	if w.hook != nil {
 		_, _ = fmt.Fprintf(out, "    webhooks           printed below: the trigger %s fires above a theoreticalPnl of %d and clears below %d\n",
 			demoTrigger, demoFire, demoClear)
 	}
-	if d.Listen != "" {
-		h, p, _ := net.SplitHostPort(d.Listen)
+	if w.addr != nil {
+		h, p, _ := net.SplitHostPort(w.addr.String())
 		_, _ = fmt.Fprintf(out, "    the database       psql -h %s -p %s -U materialize materialize\n", h, p)
 	}
 	_, _ = fmt.Fprint(out, "\n  Ctrl-C ends it.\n\n")

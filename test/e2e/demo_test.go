@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,9 +149,15 @@ func freePort(t *testing.T) string {
 // database answers.
 func TestDemoEqualsSQL(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
-	g := demo(t, "--rows", "200", "--rate", "0", "--materialize-listen", "127.0.0.1:"+port)
-	db := reach(t, "postgres://materialize@127.0.0.1:"+port+"/materialize?sslmode=disable")
+	g := demo(t, "--rows", "200", "--rate", "0", "--materialize-listen", "127.0.0.1:0")
+	var address []string
+	eventually(t, "the demo says where its database is", func() error {
+		if address = regexp.MustCompile(`psql -h (\S+) -p (\d+) -U materialize materialize\n`).FindStringSubmatch(g.log()); address == nil {
+			return errors.New(g.log())
+		}
+		return nil
+	})
+	db := reach(t, "postgres://materialize@"+net.JoinHostPort(address[1], address[2])+"/materialize?sslmode=disable")
 	const columns = "instrument_id, symbol, net_position, latest_price, market_value, avg_cost_basis, theoretical_pnl"
 	for _, c := range []struct{ where, sql string }{
 		{`{}`, `true`},
