@@ -85,6 +85,7 @@ func encoders(tb testing.TB) map[string]feed.Encoder {
 		"frame":  frame,
 		"tsv":    TSV(livePnL()),
 		"jsonl":  JSONLines(livePnLShape()),
+		"images": Images(livePnLShape(), "live_pnl"),
 	}
 	sel := append(header(), object("upserts", allColumns(livePnL())...), object("deletes", fields("_key", "instrumentId")...))
 	for name, numbers := range map[string]Numbers{"columns": Exact, "numbers": Number} {
@@ -160,6 +161,8 @@ func BenchmarkEncodeSnapshot(b *testing.B) {
 func BenchmarkTSV(b *testing.B) { benchEncode(b, "tsv", updateFrame(100)) }
 
 func BenchmarkJSONLines(b *testing.B) { benchEncode(b, "jsonl", updateFrame(100)) }
+
+func BenchmarkImages(b *testing.B) { benchEncode(b, "images", updateFrame(100)) }
 
 func BenchmarkCell(b *testing.B) {
 	for _, tc := range []struct {

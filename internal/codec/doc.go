@@ -1,5 +1,6 @@
 // Package codec turns rows and frames into the bytes that clients receive:
-// GraphQL response bodies in JSON, and the relay's TSV and JSON lines.
+// GraphQL response bodies in JSON, the relay's TSV and JSON lines, and the row
+// images of row channels.
 //
 // A selection is compiled once, by [CompileUpdates], [CompileChanges],
 // [CompileColumns] or [CompileRow], into a flat list of small steps: a constant
@@ -63,7 +64,11 @@
 //
 // diff 1 puts the row in place of any with its key, -1 removes it. TSV cells
 // are the database's text escaped as in COPY; JSON values are written as above.
-// Both name columns as the database does.
+// [Images] write the row before and after an event instead, without line ends:
+//
+//	{"op":"UPDATE","table":"t","new":{"id":7,"symbol":"ACME"},"old":{"id":7,"symbol":null}}
+//
+// All of them name columns as the database does.
 //
 // # Concurrency
 //

@@ -9,6 +9,7 @@ var (
 	_ feed.Encoder = (*frames)(nil)
 	_ feed.Encoder = (*tsv)(nil)
 	_ feed.Encoder = (*jsonLines)(nil)
+	_ feed.Encoder = (*images)(nil)
 )
 
 // updates writes one message per event.

@@ -344,6 +344,8 @@ func TestID(t *testing.T) {
 	add("header of columns", newID(CompileColumns(tradesShape(), "t", header, Exact)))
 	add("TSV", TSV(trades()).ID())
 	add("JSON lines", JSONLines(tradesShape()).ID())
+	add("images", Images(tradesShape(), "t").ID())
+	add("images of another table", Images(tradesShape(), "u").ID())
 	if one, two := TSV(trades()), TSV(trades()); one.ID() != two.ID() {
 		t.Error("equal TSV encoders have different IDs")
 	}

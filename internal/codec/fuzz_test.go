@@ -256,6 +256,10 @@ func FuzzMessages(f *testing.F) {
 				checkLine(t, m)
 			}
 		}
+		frame.Events = append(frame.Events, feed.Event{Op: feed.Update, Row: row, Changed: relation.ColumnSet{5}})
+		for _, m := range messages(t, Images(sh, a), frame) {
+			checkLine(t, m)
+		}
 		for _, m := range messages(t, JSONLines(sh), frame) {
 			line, _ := strings.CutSuffix(m, "\n")
 			checkLine(t, line)

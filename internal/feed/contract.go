@@ -76,14 +76,16 @@ type Frame struct {
 
 // Encoder turns frames into messages. An encoder is immutable and safe for
 // concurrent use. One-row-per-message encoders append a message for each event
-// and none for an empty frame; frame encoders append exactly one.
+// and none for an empty frame; frame encoders append one for each frame, or
+// whatever else they make of it.
 type Encoder interface {
 	// ID is equal for encoders that write the same bytes; their chunks are
 	// shared.
 	ID() string
 
-	// Frames reports whether messages are frames: such readers also get empty
-	// frames, as proof of life and when the state changes.
+	// Frames reports whether the encoder tells of frames: it is also given empty
+	// ones, as proof of life and when the state changes, and its readers are
+	// told RESET and begin anew where others end with CodeResync.
 	Frames() bool
 
 	// Encode appends the messages of f to dst, and to ends the end offset in
