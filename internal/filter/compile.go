@@ -51,6 +51,10 @@ type Option func(*compiler)
 // strings.
 func JSONText() Option { return func(c *compiler) { c.jsonText = true } }
 
+// DatabaseNames allows columns to be named as the database does, where no column
+// has that name in the API: for clients that see rows under those names.
+func DatabaseNames() Option { return func(c *compiler) { c.database = true } }
+
 // Argument names the argument that holds the filter, for errors; the default
 // is "where".
 func Argument(name string) Option { return func(c *compiler) { c.path[0] = name } }
@@ -77,6 +81,7 @@ type compiler struct {
 	schema   *relation.Schema
 	path     []string
 	jsonText bool
+	database bool
 }
 
 // fail returns an error that names the present place.
@@ -165,6 +170,9 @@ func (c *compiler) list(in any, depth int) ([]*Node, error) {
 // column reads all operators of one column.
 func (c *compiler) column(field string, in any) (*Node, error) {
 	position := c.schema.Field(field)
+	if position < 0 && c.database {
+		position = c.schema.Column(field)
+	}
 	if position < 0 {
 		return nil, c.fail("no such column")
 	}

@@ -109,3 +109,30 @@ func TestCanonical(t *testing.T) {
 		})
 	}
 }
+
+func TestDatabaseNames(t *testing.T) {
+	swapped := &relation.Schema{Columns: []relation.Column{
+		{Name: "a", Field: "b", Kind: relation.Integer},
+		{Name: "b", Field: "c", Kind: relation.String, Nullable: true},
+	}, Key: []int{0}}
+	for _, c := range []struct {
+		name, in, want string
+		schema         *relation.Schema
+	}{
+		{"the database's", `{"big_count":{"_gt":1}}`, `{"bigCount":{"_gt":"1"}}`, everything},
+		{"the API's", `{"bigCount":{"_gt":1}}`, `{"bigCount":{"_gt":"1"}}`, everything},
+		{"both", `{"_or":[{"bigCount":{"_gt":1}},{"big_count":{"_gt":1}}]}`, `{"bigCount":{"_gt":"1"}}`, everything},
+		{"the API's comes first", `{"b":{"_eq":1}}`, `{"b":{"_eq":1}}`, swapped},
+		{"only the database has it", `{"a":{"_eq":1}}`, `{"b":{"_eq":1}}`, swapped},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := Compile(c.schema, decode(t, c.in), DatabaseNames())
+			if err != nil || p.Canonical() != c.want {
+				t.Errorf("got %v, %v; want %s", p, err, c.want)
+			}
+		})
+	}
+	if _, err := Compile(everything, decode(t, `{"nothing":{"_eq":1}}`), DatabaseNames()); err == nil || err.Error() != "where.nothing: no such column" {
+		t.Errorf("got %v", err)
+	}
+}
