@@ -117,7 +117,7 @@ var libraries = map[string][]string{
 // nothing, log nothing and talk to nobody.
 var quiet = []string{
 	"internal/relation", "internal/copytext", "internal/filter", "internal/table", "internal/naming", "internal/backend/postgres/pgoutput",
-	"internal/transport/wsframe", "graph/order", "graph/sdl", "internal/predindex",
+	"internal/transport/jsontext", "internal/transport/wsframe", "graph/order", "graph/sdl", "internal/predindex",
 	"internal/trigger/machine",
 }
 

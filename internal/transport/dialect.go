@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 )
 
 // encode returns a message of either sub-protocol.
 func encode(kind, id string, payload json.RawMessage) []byte {
 	dst := []byte{'{'}
 	if id != "" {
-		dst = append(append(append(dst, `"id":`...), appendJSON(nil, id)...), ',')
+		dst = append(append(append(dst, `"id":`...), jsontext.Append(nil, id)...), ',')
 	}
 	dst = append(append(append(dst, `"type":"`...), kind...), '"')
 	if len(payload) > 0 {
@@ -25,7 +27,7 @@ func (s *session) prefix(id string) []byte {
 	if s.kind == KindLegacy {
 		kind = "data"
 	}
-	quoted := appendJSON(nil, id)
+	quoted := jsontext.Append(nil, id)
 	dst := make([]byte, 0, len(quoted)+len(`{"id":,"type":"next","payload":`))
 	dst = append(append(dst, `{"id":`...), quoted...)
 	dst = append(append(dst, `,"type":"`...), kind...)
@@ -44,5 +46,5 @@ func (s *session) errorMessage(id string, errs ...*gqlerror.Error) []byte {
 			}{errs[0], errs}
 		}
 	}
-	return encode("error", id, appendJSON(nil, payload))
+	return encode("error", id, jsontext.Append(nil, payload))
 }

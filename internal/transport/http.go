@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/tycostream/tycostream/internal/auth"
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 )
 
 // bodyTimeout is how long a request's body may take to arrive, answerTimeout
@@ -178,7 +179,7 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (*request, er
 		return nil, errors.New("batches are not supported: send one operation per request")
 	}
 	req := new(request)
-	return req, decode(body, req)
+	return req, jsontext.Decode(body, req)
 }
 
 func isTooLarge(err error) bool {
@@ -220,7 +221,7 @@ func (h *Handler) readURL(r *http.Request) (*request, error) {
 	}
 	for name, into := range map[string]*map[string]any{"variables": &req.Variables, "extensions": &req.Extensions} {
 		if text := q.Get(name); text != "" {
-			if err := decode([]byte(text), into); err != nil {
+			if err := jsontext.Decode([]byte(text), into); err != nil {
 				return nil, errors.New(name + " in the URL must be a JSON object: " + err.Error())
 			}
 		}

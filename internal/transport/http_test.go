@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tycostream/tycostream/internal/auth"
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 )
 
 const (
@@ -176,7 +177,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"query":"{a}","variables":{"a":1e400},"extensions":{"persistedQuery":null}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var r request
-		if decode(body, &r) != nil {
+		if jsontext.Decode(body, &r) != nil {
 			return
 		}
 		if p, err := r.params(); err == nil && p.Query == "" && r.Query == nil && r.Extensions["persistedQuery"] == nil {

@@ -1,16 +1,13 @@
 package transport
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
-	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 )
 
 // The values of extensions.code that the transport itself gives. Those of the
@@ -33,41 +30,6 @@ type request struct {
 	OperationName string         `json:"operationName"`
 	Variables     map[string]any `json:"variables"`
 	Extensions    map[string]any `json:"extensions"`
-}
-
-// decode reads one JSON value. Numbers keep their digits: a bigint must not
-// pass through a float64.
-func decode(data []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil {
-		return explain(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON value")
-	}
-	return nil
-}
-
-// explain words a JSON error for clients.
-func explain(err error) error {
-	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
-		return errors.New(t.Field + " must be " + jsonKind(t) + ", not a JSON " + t.Value)
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the JSON text ends too early")
-	}
-	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return errors.New("not JSON: " + s.Error() + " at byte " + strconv.FormatInt(s.Offset, 10))
-	}
-	return errors.New("not a JSON object")
-}
-
-func jsonKind(t *json.UnmarshalTypeError) string {
-	if t.Type.Kind().String() == "map" {
-		return "an object"
-	}
-	return "a string"
 }
 
 // params checks what every transport requires of a request.
@@ -94,7 +56,7 @@ func appendResponse(dst []byte, resp *graphql.Response, refused bool) []byte {
 	dst = append(dst, '{')
 	if len(resp.Errors) > 0 {
 		dst = append(dst, `"errors":`...)
-		dst = append(appendJSON(dst, resp.Errors), ',')
+		dst = append(jsontext.Append(dst, resp.Errors), ',')
 	}
 	if !refused {
 		dst = append(dst, `"data":`...)
@@ -105,21 +67,10 @@ func appendResponse(dst []byte, resp *graphql.Response, refused bool) []byte {
 	}
 	if len(resp.Extensions) > 0 {
 		dst = append(dst, `"extensions":`...)
-		dst = append(appendJSON(dst, resp.Extensions), ',')
+		dst = append(jsontext.Append(dst, resp.Extensions), ',')
 	}
 	dst[len(dst)-1] = '}'
 	return dst
-}
-
-// appendJSON appends a value without escaping what is only special in HTML.
-func appendJSON(dst []byte, v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return append(dst, "null"...)
-	}
-	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }
 
 // subscriptionError words the error that ended a cursor, and counts it.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 )
 
 // outer is the form in which an operation's results travel over a stream.
@@ -47,7 +49,7 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, out *outer
 	case errors.Is(err, io.EOF):
 		s.end(ctx, out, nil)
 	default:
-		s.end(ctx, out, out.fatal(nil, appendJSON(nil, gqlerror.List{h.subscriptionError(err)})))
+		s.end(ctx, out, out.fatal(nil, jsontext.Append(nil, gqlerror.List{h.subscriptionError(err)})))
 	}
 }
 

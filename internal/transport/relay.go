@@ -11,6 +11,7 @@ import (
 	"github.com/tycostream/tycostream/internal/filter"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
@@ -114,7 +115,7 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 	}
 	if text := params.Get("where"); text != "" {
 		var where map[string]any
-		err := decode([]byte(text), &where)
+		err := jsontext.Decode([]byte(text), &where)
 		if err == nil {
 			q.where, err = filter.Compile(q.source.Schema, where)
 		}

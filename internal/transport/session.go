@@ -13,6 +13,7 @@ import (
 
 	"github.com/tycostream/tycostream/internal/auth"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/jsontext"
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
@@ -106,7 +107,7 @@ func (s *session) send(text []byte) {
 // in what they make of mistakes.
 func (s *session) message(ctx context.Context, text []byte, id *auth.Identity) {
 	var m clientMessage
-	if err := decode(text, &m); err != nil {
+	if err := jsontext.Decode(text, &m); err != nil {
 		s.shut(codeBadMessage, "Invalid message received: "+err.Error())
 		return
 	}
@@ -161,7 +162,7 @@ func (s *session) init(m *clientMessage, id *auth.Identity) {
 	who, err := s.h.opts.Guard.Init(m.Payload, s.header)
 	if err != nil {
 		if s.kind == KindLegacy {
-			s.send(encode("connection_error", "", appendJSON(nil, coded(auth.CodeDenied, err.Error()))))
+			s.send(encode("connection_error", "", jsontext.Append(nil, coded(auth.CodeDenied, err.Error()))))
 		}
 		s.shut(codeForbidden, "Forbidden: "+err.Error())
 		return
@@ -270,7 +271,7 @@ func decodeParams(payload json.RawMessage) (*graphql.RawParams, error) {
 	if len(payload) == 0 || payload[0] != '{' {
 		return nil, errors.New("the payload must be an object")
 	}
-	if err := decode(payload, &r); err != nil {
+	if err := jsontext.Decode(payload, &r); err != nil {
 		return nil, err
 	}
 	return r.params()
