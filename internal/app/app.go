@@ -137,6 +137,7 @@ func (g *gateway) transportOptions() transport.Options {
 		MessageBytes:      c.Limits.MessageBytes,
 		Connections:       c.Limits.Connections,
 		Operations:        c.Limits.Operations,
+		FilterSize:        c.Limits.FilterSize,
 		InitTimeout:       c.InitTimeout,
 		PingInterval:      c.PingInterval,
 		SlowClientTimeout: c.SlowClientTimeout,
@@ -158,9 +159,19 @@ func (g *gateway) routes(h *transport.Handler) server.Routes {
 	g.transport = h
 	registry := telemetry.NewRegistry(g.o.Build, g.stats)
 	return server.Routes{
-		GraphQL: h, Stream: h.Relay(), Playground: g.playground(),
+		GraphQL: h, Stream: h.Relay(), Channels: g.channels(h), Playground: g.playground(),
 		Metrics: telemetry.Handler(registry), Readiness: g.sources, Version: g.o.Build.Version,
 	}
+}
+
+// channels serves row channels, or says how to have them served.
+func (g *gateway) channels(h *transport.Handler) http.Handler {
+	if g.o.Config.Listen.RowChannels {
+		return h.Channels()
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "row channels are off: set TYCOSTREAM_ROW_CHANNELS=true", http.StatusNotFound)
+	})
 }
 
 // follow recognizes the database, for as long as that takes, and keeps the

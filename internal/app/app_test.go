@@ -156,6 +156,18 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+func TestRowChannelsAreOff(t *testing.T) {
+	g := start(t, demoSchema, &app.Demo{Rows: 1})
+	if code, body := g.get("/ws"); code != http.StatusNotFound || !strings.Contains(body, "set TYCOSTREAM_ROW_CHANNELS=true") {
+		t.Errorf("off: %d %s", code, body)
+	}
+	g.close()
+	g = start(t, demoSchema, &app.Demo{Rows: 1}, "TYCOSTREAM_ROW_CHANNELS=true")
+	if code, body := g.get("/ws"); code != http.StatusUpgradeRequired || !strings.Contains(body, "WebSocket") {
+		t.Errorf("on: %d %s", code, body)
+	}
+}
+
 // stand is a stand-in for Materialize behind a listener.
 func stand(t *testing.T) (*mzsim.Sim, string) {
 	t.Helper()

@@ -32,7 +32,7 @@ func (g *gateway) stats() telemetry.Stats {
 
 func transportStats(k *transport.KindStats) telemetry.TransportStats {
 	t := telemetry.TransportStats{
-		Transport: k.Kind, WebSocket: isWebSocket(k.Kind), Connections: int(k.Active), Accepted: k.Accepted,
+		Transport: k.Kind, WebSocket: k.WebSocket, Connections: int(k.Active), Accepted: k.Accepted,
 		Closed: map[string]uint64{}, MessagesSent: k.MessagesSent, BytesSent: k.BytesSent,
 		MessagesReceived: k.MessagesReceived, BytesReceived: k.BytesReceived,
 	}
@@ -44,15 +44,6 @@ func transportStats(k *transport.KindStats) telemetry.TransportStats {
 
 func timing(t *transport.Timing) telemetry.Timing {
 	return telemetry.Timing{Writes: t.Write, Latency: t.ChangeLatency}
-}
-
-func isWebSocket(kind string) bool {
-	for _, k := range []transport.Kind{transport.KindWS, transport.KindLegacy, transport.KindRelayWS} {
-		if kind == k.String() {
-			return true
-		}
-	}
-	return false
 }
 
 // closeLabel bounds the label's values: a client may close with any code.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tycostream/tycostream/graph"
+	"github.com/tycostream/tycostream/internal/catalog"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/naming"
@@ -241,12 +242,13 @@ func (s *sources) status(e *entry) feed.Status {
 	return e.feed.Status()
 }
 
-// relay are the sources as /stream serves them.
+// relay are the sources as /stream and row channels serve them.
 func (s *sources) relay() []transport.RelaySource {
 	var out []transport.RelaySource
 	for _, e := range s.all() {
 		out = append(out, transport.RelaySource{
-			Name: e.def.Name, Schema: e.schema, Feed: e.feed, StringScalars: s.o.Schema.StringScalars, Anomalies: e.anomalies,
+			Name: e.def.Name, Field: naming.For(e.def.Base, s.o.Schema.CamelCase).Rows, Table: catalog.TableName(e.def),
+			Schema: e.schema, Feed: e.feed, StringScalars: s.o.Schema.StringScalars, Anomalies: e.anomalies,
 		})
 	}
 	return out

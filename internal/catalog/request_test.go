@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tycostream/tycostream/internal/catalog"
+	"github.com/tycostream/tycostream/internal/source"
 )
 
 func TestRequest(t *testing.T) {
@@ -41,5 +42,18 @@ func TestRequestMistakes(t *testing.T) {
 		if _, err := c.a.Request(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v does not say %q", c.a, err, c.want)
 		}
+	}
+}
+
+func TestTableName(t *testing.T) {
+	for relation, want := range map[string]string{
+		"live_pnl": "live_pnl", "public.live_pnl": "live_pnl", "materialize.public.Live": "Live", `public."a.""b"`: `a."b`,
+	} {
+		if got := catalog.TableName(&source.Definition{Name: "s", Relation: relation}); got != want {
+			t.Errorf("%s: %q, want %q", relation, got, want)
+		}
+	}
+	if got := catalog.TableName(&source.Definition{Name: "s", Query: "SELECT 1"}); got != "s" {
+		t.Errorf("a query: %q", got)
 	}
 }

@@ -44,6 +44,16 @@ func splitName(text string) []string {
 	return append(parts, part.String())
 }
 
+// TableName is the name of a source's relation in its schema; of a query, the
+// source's.
+func TableName(def *source.Definition) string {
+	if def.Query != "" {
+		return def.Name
+	}
+	parts := splitName(def.Relation)
+	return parts[len(parts)-1]
+}
+
 // fromClause is what to write behind FROM to read a source. The catalog knows
 // the full name, except where a part of it holds a dot itself.
 func fromClause(def *source.Definition, rel *source.Relation) string {

@@ -49,6 +49,7 @@ type Listen struct {
 	Port         int    `koanf:"port"`
 	InternalPort int    `koanf:"internal_port"` // 0: metrics and health are served on Port
 	UI           bool   `koanf:"ui"`
+	RowChannels  bool   `koanf:"row_channels"`
 }
 
 // TLS names the files with which the port for clients is encrypted: both or

@@ -141,7 +141,7 @@ func TestDefaults(t *testing.T) {
 		d.Name != "materialize" || d.SSLMode != "prefer" || d.Engine != "auto" || d.Cluster != "" {
 		t.Errorf("%+v", d)
 	}
-	if c.SchemaPath != "./schema.yaml" || !c.Listen.UI || c.Listen.InternalPort != 0 || c.Log.Level != slog.LevelInfo ||
+	if c.SchemaPath != "./schema.yaml" || !c.Listen.UI || c.Listen.RowChannels || c.Listen.InternalPort != 0 || c.Log.Level != slog.LevelInfo ||
 		c.StaleAfter != 10*time.Second || c.QueryWait != 5*time.Second || c.Heartbeat != 5*time.Second ||
 		c.SlowClientTimeout != 10*time.Minute || c.InitTimeout != 3*time.Second || c.StallTimeout != 30*time.Second ||
 		c.Linger != 5*time.Minute || c.AllowedOrigins != nil || c.Limits.MessageBytes != 1<<20 || c.Postgres.Slot != "" {
@@ -158,11 +158,13 @@ func TestTableFitsConfig(t *testing.T) {
 			config.Boolean: "false", config.Level: "error", config.Origins: "https://x.example", config.URL: "postgres://x/y",
 			config.List: "hooks.example-of-16",
 		}[s.Kind]
-		if s.Kind == config.Choice {
+		switch {
+		case s.Kind == config.Boolean && s.Default == "false":
+			text = "true"
+		case s.Kind == config.Choice && s.Values[0] == s.Default:
+			text = s.Values[1]
+		case s.Kind == config.Choice:
 			text = s.Values[0]
-			if text == s.Default {
-				text = s.Values[1]
-			}
 		}
 		before := world{}.mustLoad(t)
 		for _, w := range []world{

@@ -215,6 +215,10 @@ func listening() []Setting {
 			Key: "ui", Env: []string{"GRAPHQL_UI"}, Flag: "ui", Kind: Boolean, Default: "true",
 			Help: "Serve the playground.",
 		},
+		{
+			Key: "row_channels", Env: []string{"TYCOSTREAM_ROW_CHANNELS"}, Flag: "row-channels", Kind: Boolean, Default: "false",
+			Help: "Serve row channels at /ws, for front ends of LISTEN/NOTIFY gateways.",
+		},
 	}
 }
 

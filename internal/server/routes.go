@@ -9,6 +9,7 @@ import (
 type Routes struct {
 	GraphQL    http.Handler
 	Stream     http.Handler // of /stream/{source}; the source is the path's last part
+	Channels   http.Handler // of /ws
 	Playground http.Handler // of /playground and all below
 	Home       http.Handler // of / and, as static files, nothing else; nil: the playground
 	Metrics    http.Handler
@@ -27,6 +28,9 @@ func (s *Server) public() http.Handler {
 	if h := s.routes.Stream; h != nil {
 		mux.Handle("/stream", c.wrap(h))
 		mux.Handle("/stream/{source...}", c.wrap(h))
+	}
+	if h := s.routes.Channels; h != nil {
+		mux.Handle("/ws", c.wrap(h))
 	}
 	if h := s.routes.Playground; h != nil {
 		mux.Handle("/playground", h)

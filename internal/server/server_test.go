@@ -98,7 +98,7 @@ func (r *running) do(addr net.Addr, method, path string, header ...string) (*htt
 
 func routes() server.Routes {
 	return server.Routes{
-		GraphQL: text("graphql"), Stream: text("stream"), Playground: text("playground"),
+		GraphQL: text("graphql"), Stream: text("stream"), Channels: text("channels"), Playground: text("playground"),
 		Metrics: text("metrics"), Version: "1.2.3",
 	}
 }
@@ -115,6 +115,7 @@ func TestRoutes(t *testing.T) {
 		{"/v1/graphql", 200, 200, 404, "graphql GET /v1/graphql"},
 		{"/stream/live_pnl", 200, 200, 404, "stream GET /stream/live_pnl"},
 		{"/stream", 200, 200, 404, "stream GET /stream"},
+		{"/ws", 200, 200, 404, "channels GET /ws"},
 		{"/playground", 200, 200, 404, "playground GET /playground"},
 		{"/playground/app.js", 200, 200, 404, "playground GET /playground/app.js"},
 		{"/", 302, 302, 404, ""},

@@ -9,7 +9,8 @@
 //	multipart   the same in parts, as Apollo's subscriptionSpec=1.0
 //
 // and, through [Handler.Relay], on /stream/{source}: TSV or JSON lines over
-// chunked HTTP or a WebSocket.
+// chunked HTTP or a WebSocket; through [Handler.Channels], on /ws: the protocol
+// of package channel.
 //
 // Operations run through gqlgen's executor. A live subscription is not pulled
 // response by response: the resolver fills a sink (graph.Sink) with a cursor,

@@ -28,7 +28,7 @@ type Options struct {
 
 	Guard       *auth.Guard                 // nil: everybody is an administrator
 	CheckOrigin func(r *http.Request) error // whether a browser's page may open a WebSocket; nil: same host only
-	Relay       func() []RelaySource        // the sources of /stream; nil: none
+	Relay       func() []RelaySource        // the sources of /stream and of row channels; nil: none
 	Playground  string                      // where a browser that opens the endpoint is sent; empty: nowhere
 	Log         *slog.Logger                // nil: slog.Default
 	sink        sinkFunc                    // a test's own; nil: graph's
@@ -36,6 +36,7 @@ type Options struct {
 	MessageBytes int // length of one message or request body: 1 MiB
 	Connections  int // WebSockets and streams at the same time: 10,000
 	Operations   int // at the same time on one WebSocket: 100
+	FilterSize   int // operators and values in a filter of /stream or a row channel: 10,000
 
 	InitTimeout       time.Duration // until connection_init: 3 s
 	PingInterval      time.Duration // between pings, keep-alives and SSE comments: 12 s
@@ -55,6 +56,7 @@ func (o Options) withDefaults() Options {
 	limit(&o.MessageBytes, 1<<20)
 	limit(&o.Connections, 10_000)
 	limit(&o.Operations, 100)
+	limit(&o.FilterSize, 10_000)
 	o.InitTimeout = cmp.Or(o.InitTimeout, 3*time.Second)
 	o.PingInterval = cmp.Or(o.PingInterval, 12*time.Second)
 	o.SlowClientTimeout = cmp.Or(o.SlowClientTimeout, 10*time.Minute)

@@ -64,7 +64,10 @@ func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 	}
 	if o.Relay == nil {
 		o.Relay = func() []RelaySource {
-			return []RelaySource{{Name: "trades", Schema: schema, Feed: g.feed}, {Name: "pending"}}
+			return []RelaySource{
+				{Name: "trades", Field: "allTrades", Table: "trade_log", Schema: schema, Feed: g.feed},
+				{Name: "pending", Field: "trades", Table: "pending"}, // names of sources come before those of fields
+			}
 		}
 	}
 	o.Log = log
@@ -72,6 +75,7 @@ func startGateway(tb testing.TB, o Options, secure bool) *gateway {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", g.Handler)
 	mux.Handle("/stream/{source}", g.Relay())
+	mux.Handle("/ws", g.Channels())
 	g.srv = httptest.NewUnstartedServer(mux)
 	g.srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if secure {
@@ -127,14 +131,29 @@ func (g *gateway) live(n int) *gateway {
 	return g
 }
 
-// set writes rows, each as one upstream time of its own.
+// set writes a row, as one upstream time of its own.
 func (g *gateway) set(id int, symbol, price string) {
+	g.Helper()
+	g.apply(id, relation.Change{Op: relation.Put, New: g.row(id, symbol, price)})
+}
+
+// drop deletes a row.
+func (g *gateway) drop(id int) {
+	g.Helper()
+	g.mu.Lock()
+	old := g.rows[id]
+	g.mu.Unlock()
+	g.apply(id, relation.Change{Op: relation.Delete, Old: old})
+}
+
+func (g *gateway) apply(id int, ch relation.Change) {
 	g.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.time++
-	ch := relation.Change{Op: relation.Put, New: g.row(id, symbol, price)}
-	g.rows[id] = ch.New
+	if g.rows[id] = ch.New; ch.New == "" {
+		delete(g.rows, id)
+	}
 	wall := 1_700_000_000_000_000 + int64(g.time)
 	b := relation.Batch{Time: g.time, Wall: wall, Changes: []relation.Change{ch}}
 	if err := g.feed.Apply([]relation.Batch{b}, relation.Frontier{Time: g.time, Wall: wall}); err != nil {

@@ -26,6 +26,9 @@ const (
 	answerTimeout = time.Minute
 )
 
+// challenge is how a client can authenticate.
+const challenge = `Bearer realm="tycostream"`
+
 // httpError is a request that never reached the executor.
 type httpError struct {
 	status int
@@ -51,7 +54,7 @@ func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 	}
 	id, err := h.opts.Guard.Request(r.Header)
 	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="tycostream"`)
+		w.Header().Set("WWW-Authenticate", challenge)
 		h.refuse(w, f, http.StatusUnauthorized, auth.CodeDenied, err.Error())
 		return
 	}

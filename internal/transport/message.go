@@ -14,6 +14,7 @@ import (
 // feed and of the executor pass through.
 const (
 	codeBadRequest = "BAD_REQUEST"
+	codeBadInput   = "BAD_USER_INPUT"
 	codeInternal   = "INTERNAL_SERVER_ERROR"
 	codeBusy       = "TOO_MANY_OPERATIONS"
 )

@@ -91,7 +91,18 @@ func (p *peer) sendClose(code int, reason string) {
 	})
 }
 
+// shut closes the connection politely.
+func (p *peer) shut(code int, reason string) {
+	if p.beginClose(code) {
+		p.sendClose(code, reason)
+	}
+}
+
 func (p *peer) abort() { p.conn.Abort() }
+
+func (p *peer) send(text []byte) {
+	_ = p.conn.Send(wsframe.Append(nil, wsframe.Text, text)) // it fails only when the connection ends, which the reader sees
+}
 
 // read returns the next text message. At each tick of the clock it calls
 // expired or sends a ping; ok is false at the end of the connection, which has

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tycostream/tycostream/internal/codec"
@@ -15,13 +16,47 @@ import (
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
-// RelaySource is a source as the relay serves it.
+// RelaySource is a source as the relay and row channels serve it.
 type RelaySource struct {
 	Name          string           // in schema.yaml
+	Field         string           // of one row per message, in GraphQL
+	Table         string           // in the database
 	Schema        *relation.Schema // nil while the columns are not known
 	Feed          *feed.Feed       // nil with Schema
 	StringScalars bool             // schema.yaml's scalars: string, for JSON lines
-	Anomalies     *codec.Anomalies // counts the cells that JSON lines had to write as null; may be nil
+	Anomalies     *codec.Anomalies // counts the cells that had to be written as null; may be nil
+}
+
+func (s *RelaySource) shape() codec.Shape {
+	return codec.Shape{Schema: s.Schema, StringScalars: s.StringScalars, Anomalies: s.Anomalies}
+}
+
+// columnsUnknown refuses who comes before the database has answered.
+const columnsUnknown = "the source's columns are not known yet: try again"
+
+// thereAre lists what clients can ask for.
+func thereAre(sources []RelaySource) string {
+	if len(sources) == 0 {
+		return "there are no sources"
+	}
+	names := make([]string, len(sources))
+	for i := range sources {
+		names[i] = sources[i].Name
+	}
+	return "there are: " + strings.Join(names, ", ")
+}
+
+// compile compiles a client's filter of a source whose columns are known.
+// Clients see rows under the database's names, and may use them.
+func (h *Handler) compile(s *RelaySource, where map[string]any) (*filter.Predicate, error) {
+	if n := filter.Size(where); n > h.opts.FilterSize {
+		return nil, fmt.Errorf("where: the filter holds %d operators and values: the limit is %d, the setting limits.filter_size", n, h.opts.FilterSize)
+	}
+	options := []filter.Option{filter.DatabaseNames()}
+	if s.StringScalars {
+		options = append(options, filter.JSONText())
+	}
+	return filter.Compile(s.Schema, where, options...)
 }
 
 // The relay's formats.
@@ -86,20 +121,14 @@ func (h *Handler) serveRelay(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 	name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	q := &relayed{media: tsvType}
-	var names []string
-	for _, s := range h.opts.Relay() {
-		names = append(names, s.Name)
-		if s.Name == name {
-			q.source = s
-		}
+	all := h.opts.Relay()
+	i := slices.IndexFunc(all, func(s RelaySource) bool { return s.Name == name })
+	if i < 0 {
+		return nil, &httpError{http.StatusNotFound, fmt.Sprintf("there is no source %.80q; %s", name, thereAre(all))}
 	}
-	switch {
-	case q.source.Name == "" && len(names) == 0:
-		return nil, &httpError{http.StatusNotFound, "there are no sources"}
-	case q.source.Name == "":
-		return nil, &httpError{http.StatusNotFound, fmt.Sprintf("there is no source %.80q; there are: %s", name, strings.Join(names, ", "))}
-	case q.source.Schema == nil:
-		return nil, &httpError{http.StatusServiceUnavailable, "the source's columns are not known yet: try again"}
+	q.source = all[i]
+	if q.source.Schema == nil {
+		return nil, &httpError{http.StatusServiceUnavailable, columnsUnknown}
 	}
 	params := r.URL.Query()
 	switch params.Get("format") {
@@ -107,9 +136,7 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 		q.enc, q.header = codec.TSV(q.source.Schema), codec.TSVHeader(q.source.Schema)
 	case "jsonl":
 		q.media = jsonlType
-		q.enc = codec.JSONLines(codec.Shape{
-			Schema: q.source.Schema, StringScalars: q.source.StringScalars, Anomalies: q.source.Anomalies,
-		})
+		q.enc = codec.JSONLines(q.source.shape())
 	default:
 		return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("format must be tsv or jsonl, and not %.80q", params.Get("format"))}
 	}
@@ -117,7 +144,7 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 		var where map[string]any
 		err := jsontext.Decode([]byte(text), &where)
 		if err == nil {
-			q.where, err = filter.Compile(q.source.Schema, where)
+			q.where, err = h.compile(&q.source, where)
 		}
 		if err != nil {
 			return nil, &httpError{http.StatusBadRequest, "where: " + err.Error()}
@@ -128,12 +155,6 @@ func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {
 
 // lines is a WebSocket that carries a relay's lines, one text frame each.
 type lines struct{ *peer }
-
-func (l *lines) shut(code int, reason string) {
-	if l.beginClose(code) {
-		l.sendClose(code, reason)
-	}
-}
 
 func (h *Handler) relayWebSocket(w http.ResponseWriter, r *http.Request, q *relayed) {
 	nc, _, ok := h.upgrade(w, r)

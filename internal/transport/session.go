@@ -14,7 +14,6 @@ import (
 	"github.com/tycostream/tycostream/internal/auth"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 	"github.com/tycostream/tycostream/internal/transport/jsontext"
-	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
 // session is a GraphQL WebSocket of either sub-protocol.
@@ -97,10 +96,6 @@ func (s *session) stop(op *operation) {
 	if stream != nil {
 		stream.Close()
 	}
-}
-
-func (s *session) send(text []byte) {
-	_ = s.conn.Send(wsframe.Append(nil, wsframe.Text, text)) // it fails only when the connection ends, which the reader sees
 }
 
 // message handles one message. The dialects differ in the names of types and

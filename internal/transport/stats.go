@@ -25,6 +25,7 @@ const (
 	KindMultipart                    // Apollo's multipart subscriptions
 	KindRelay                        // /stream over HTTP
 	KindRelayWS                      // /stream over a WebSocket
+	KindChannels                     // row channels
 	kinds                            // their number
 	kindsWithHTTP = kinds + 1        // and single requests
 )
@@ -32,16 +33,19 @@ const (
 // kindHTTP stands for single requests, which are not connections.
 const kindHTTP = kinds
 
-var kindNames = [kindsWithHTTP]string{"graphql-transport-ws", "graphql-ws", "sse", "multipart", "relay", "relay-ws", "http"}
+var kindNames = [kindsWithHTTP]string{"graphql-transport-ws", "graphql-ws", "sse", "multipart", "relay", "relay-ws", "row-channels", "http"}
 
 // isSocket reports whether a connection of the kind is a WebSocket.
-func (k Kind) isSocket() bool { return k == KindWS || k == KindLegacy || k == KindRelayWS }
+func (k Kind) isSocket() bool {
+	return k == KindWS || k == KindLegacy || k == KindRelayWS || k == KindChannels
+}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // KindStats are the counters of one kind.
 type KindStats struct {
 	Kind             string
+	WebSocket        bool
 	Active           int64          // connections now
 	Accepted         uint64         // connections ever
 	Closed           map[int]uint64 // connections ended, by close code; 1006: without one, and every HTTP stream
@@ -54,7 +58,7 @@ type KindStats struct {
 // SubscriptionStats count the live subscriptions of one kind to one source.
 type SubscriptionStats struct {
 	Source  string
-	Kind    string // what messages hold: rows, changes, columns or, of the relay, stream
+	Kind    string // what messages hold: rows, changes, columns; of the relay, stream; of row channels, channel
 	Active  int64
 	Started uint64
 }
@@ -166,7 +170,7 @@ func (c *counters) subscribed(source, kind string) (done func()) {
 
 // errorCodes are those that subscriptions are counted by.
 var errorCodes = [...]string{
-	"BAD_USER_INPUT", "validation-failed", feed.CodeNotReady, feed.CodeResync, feed.CodeClosed, codeInternal,
+	codeBadInput, "validation-failed", feed.CodeNotReady, feed.CodeResync, feed.CodeClosed, codeInternal,
 }
 
 // failed counts what refused or ended a subscription.
@@ -211,7 +215,7 @@ func (h *Handler) Stats() Stats {
 		closed := maps.Clone(kc.closed)
 		kc.mu.Unlock()
 		s.Kinds = append(s.Kinds, KindStats{
-			Kind: Kind(k).String(), Active: kc.active.Load(), Accepted: kc.accepted.Load(), Closed: closed,
+			Kind: Kind(k).String(), WebSocket: Kind(k).isSocket(), Active: kc.active.Load(), Accepted: kc.accepted.Load(), Closed: closed,
 			MessagesReceived: kc.msgIn.Load(), BytesReceived: kc.bytesIn.Load(),
 			MessagesSent: kc.out.Messages.Load(), BytesSent: kc.out.Bytes.Load(),
 		})
