@@ -122,6 +122,7 @@ func (s *live) describe(now time.Time) model.Source {
 	out := model.Source{
 		Name: s.Name, Field: s.names.Rows, TypePrefix: s.names.Row, Backend: s.Backend,
 		State: model.SourceState(status.State.String()), Rows: status.Rows, Subscribers: status.Subscribers,
+		Changes:    float64(status.Inserts + status.Updates + status.Deletes),
 		PrimaryKey: []string{}, Columns: []model.Column{},
 	}
 	if status.Error != "" {

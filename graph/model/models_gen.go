@@ -40,6 +40,8 @@ type Source struct {
 	Rows int `json:"rows"`
 	// How many subscriptions follow it.
 	Subscribers int `json:"subscribers"`
+	// How many row changes it has taken since the gateway started, snapshots included: two answers give a rate.
+	Changes float64 `json:"changes"`
 	// The upstream time it has reached.
 	Timestamp *string `json:"timestamp,omitempty"`
 	// Wall clock of that upstream time.
