@@ -10,15 +10,17 @@ export interface SourceInfo extends Source {
   readonly error: string | null;
   readonly rows: number;
   readonly subscribers: number;
+  /** How many row changes it has taken since the gateway started. */
+  readonly changes: number;
   readonly timestamp: string | null;
   readonly asOf: string | null;
   /** The age of its data in seconds. */
   readonly lag: number | null;
 }
 
-type Health = Pick<SourceInfo, 'state' | 'error' | 'rows' | 'subscribers' | 'timestamp' | 'asOf' | 'lag'>;
+type Health = Pick<SourceInfo, 'state' | 'error' | 'rows' | 'subscribers' | 'changes' | 'timestamp' | 'asOf' | 'lag'>;
 
-const health = 'name state error rows subscribers timestamp asOf lag';
+const health = 'name state error rows subscribers changes timestamp asOf lag';
 const description = 'field typePrefix backend primaryKey columns { name databaseName type nullable key enumValues }';
 
 const healthQuery = `{ sources { ${health} } }`;
