@@ -1,1 +1,2 @@
-export {};
+export { connect } from './connect.js';
+export type { ColumnType, ConnectedTable, ConnectOptions, PerspectiveClient, Stats } from './types.js';

@@ -1,0 +1,57 @@
+import type { Client, ColumnsBatch, LiveColumns, Where } from '@tycostream/client';
+import { answerOf } from './engine.js';
+import { Following } from './following.js';
+import { shapeOf } from './shape.js';
+import { Sink } from './sink.js';
+import type { ConnectedTable, ConnectOptions } from './types.js';
+
+/**
+ * Makes a Perspective table that follows a source. Resolves when the gateway
+ * has accepted the subscription and the table is there; its rows have come when
+ * `ready` resolves. Rejects with a LiveError when the gateway refuses, or
+ * `signal` gives up; a gateway that is away is waited for.
+ */
+export async function connect<W = Where>(client: Client, source: string, options: ConnectOptions<W>): Promise<ConnectedTable<W>> {
+  const { perspective, columns, maxRate, maxRows, signal } = options;
+  const open = (where: W | undefined) => client.liveColumns<W>({ source, where, columns, maxRate, maxRows });
+  const live = open(options.where);
+  const giveUp = () => live.close();
+  signal?.addEventListener('abort', giveUp);
+  try {
+    if (signal?.aborted) giveUp();
+    const early: ColumnsBatch[] = [];
+    let take = (batch: ColumnsBatch): unknown => early.push(batch);
+    const stop = live.subscribe((batch) => take(batch));
+    await accepted(live);
+    const shape = shapeOf(live.source!, options);
+    const sink = new Sink(shape);
+    take = (batch) => sink.add(batch);
+    early.forEach(take);
+    const name = options.name ?? live.source!.field;
+    const table = await answerOf(perspective.table(sink.schema, { name, index: shape.index.name }));
+    let following: Following<W> | undefined;
+    await answerOf(table.on_delete(() => following?.deleted()));
+    stop();
+    following = new Following<W>({ open, options, live, sink, table, name });
+    if (signal?.aborted) await following.close();
+    signal?.throwIfAborted();
+    return following;
+  } catch (error) {
+    live.close();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
+}
+
+/** Resolves at the first frame: the source is known then, and the filter accepted. */
+function accepted(live: LiveColumns): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = live.onStatus(({ status }) => {
+      if (status === 'connecting' || status === 'error') return;
+      stop();
+      resolve();
+    });
+    live.ready.catch(reject); // it ended; no harm once resolved
+  });
+}

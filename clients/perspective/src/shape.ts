@@ -1,0 +1,69 @@
+import { LiveError, type Source } from '@tycostream/client';
+import type { ArrowField } from './arrow.js';
+import type { ColumnType, ConnectOptions } from './types.js';
+
+/** What a table is made of. */
+export interface Shape {
+  readonly fields: readonly ArrowField[];
+  /** The column that the table is indexed by. */
+  readonly index: ArrowField;
+  /** The columns to show. */
+  readonly columns: readonly string[];
+}
+
+type Choices = Pick<ConnectOptions<unknown>, 'columns' | 'types' | 'decimals' | 'bigints'>;
+
+const key: ArrowField = { name: '_key', kind: 'string' };
+
+/** Types of a key column that tell rows apart as well as the key's text: nothing is rounded. */
+const exact: ReadonlySet<ColumnType> = new Set(['integer', 'int64', 'string']);
+
+/** Decides a table's columns and its index. Throws a LiveError that names a column which is not there. */
+export function shapeOf(source: Source, choices: Choices): Shape {
+  const columns = [...new Set(choices.columns ?? source.columns.map((c) => c.name))];
+  for (const name of Object.keys(choices.types ?? {})) mustHave(source, 'types', name);
+  const fields = columns.map((name) => fieldOf(source, name, choices));
+  const single = source.primaryKey.length === 1 ? fields.find((f) => f.name === source.primaryKey[0]) : undefined;
+  const index = single && exact.has(single.kind) ? single : key;
+  // The index stands in the table, wanted or not.
+  return { fields: fields.some((f) => f.name === index.name) ? fields : [index, ...fields], index, columns };
+}
+
+/** Whether rows of the one may be laid on a table of the other. */
+export function fits(a: Shape, b: Shape): boolean {
+  return a.index.name === b.index.name && a.fields.every(({ name, kind }) => b.fields.some((f) => f.name === name && f.kind === kind));
+}
+
+function fieldOf(source: Source, name: string, choices: Choices): ArrowField {
+  if (name === key.name) return key;
+  const column = mustHave(source, 'columns', name);
+  return { name, kind: choices.types?.[name] ?? kindOf(column.type, choices) };
+}
+
+function kindOf(type: string, { decimals = 'number', bigints = 'int64' }: Choices): ColumnType {
+  switch (type) {
+    case 'Integer':
+      return 'integer';
+    case 'BigInt':
+      return bigints === 'number' ? 'float' : bigints;
+    case 'Decimal':
+      return decimals === 'number' ? 'float' : 'string';
+    case 'Float':
+      return 'float';
+    case 'Boolean':
+      return 'boolean';
+    case 'Timestamp':
+      return 'datetime';
+    case 'Date':
+      return 'date';
+    default:
+      return 'string'; // String, UUID, Time, enums; JSON and Array as their text
+  }
+}
+
+function mustHave(source: Source, option: string, name: string): Source['columns'][number] {
+  const column = source.columns.find((c) => c.name === name);
+  if (column) return column;
+  const there = source.columns.map((c) => c.name).join(', ');
+  throw new LiveError(`${source.field} has no column ${JSON.stringify(name)}; there are: ${there}`, 'UNKNOWN_COLUMN', `${option}.${name}`);
+}
