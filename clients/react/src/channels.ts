@@ -16,6 +16,9 @@ export interface ChannelListener {
   readonly refused?: (message: string) => void;
 }
 
+/** How long a channel outlives its last listener, in milliseconds: pages that change go on with the same one. */
+const linger = 1000;
+
 type Message = RowMessage | { readonly type: string; readonly message?: string };
 
 /**
@@ -31,6 +34,8 @@ class Channel {
   #socket: WebSocket | undefined;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
+  #running = false;
 
   constructor(url: string, name: string) {
     this.#url = url;
@@ -38,17 +43,27 @@ class Channel {
   }
 
   listen(listener: ChannelListener): () => void {
+    clearTimeout(this.#leaving);
     this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.#connect();
-    else if (this.#there === 'now') listener.subscribed?.(false);
+    if (!this.#running) {
+      this.#running = true;
+      this.#connect();
+    } else if (this.#there === 'now') {
+      listener.subscribed?.(false);
+    }
     return () => {
       if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
-      clearTimeout(this.#timer);
-      const socket = this.#socket;
-      this.#socket = undefined;
-      this.#there = 'never';
-      socket?.close(1000);
+      this.#leaving = setTimeout(() => this.#stop(), linger);
     };
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#there = 'never';
+    this.#running = false;
+    socket?.close(1000);
   }
 
   #connect(): void {
@@ -58,6 +73,7 @@ class Channel {
     socket.onmessage = ({ data }) => {
       if (socket === this.#socket) this.#hear(JSON.parse(String(data)) as Message);
     };
+    socket.onerror = () => {}; // onclose follows
     socket.onclose = () => {
       if (socket !== this.#socket) return;
       if (this.#there === 'now') this.#there = 'before';

@@ -1,0 +1,15 @@
+// A page for tests: jsdom's globals, before React is loaded.
+import { JSDOM } from 'jsdom';
+import { WebSocket } from 'ws';
+
+const { window } = new JSDOM('<!doctype html><div id="root"></div>', { url: 'http://localhost/', pretendToBeVisual: true });
+for (const name of ['document', 'HTMLElement', 'Element', 'Node', 'requestAnimationFrame', 'cancelAnimationFrame', 'getComputedStyle', 'MutationObserver']) {
+  globalThis[name] = typeof window[name] === 'function' && name.endsWith('Frame') ? window[name].bind(window) : window[name];
+}
+globalThis.window = window;
+Object.defineProperty(globalThis, 'navigator', { value: window.navigator, configurable: true }); // Node.js 22 has one that only reads
+globalThis.location = window.location;
+globalThis.WebSocket = WebSocket;
+globalThis.IS_REACT_ACT_ENVIRONMENT = false; // effects and frames run as they do in a browser
+
+export const dom = window;
