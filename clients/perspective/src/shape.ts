@@ -9,9 +9,11 @@ export interface Shape {
   readonly index: ArrowField;
   /** The columns to show. */
   readonly columns: readonly string[];
+  /** The caller's own. */
+  readonly extra: readonly ArrowField[];
 }
 
-type Choices = Pick<ConnectOptions<unknown>, 'columns' | 'types' | 'decimals' | 'bigints'>;
+type Choices = Pick<ConnectOptions<unknown>, 'columns' | 'types' | 'decimals' | 'bigints' | 'extra'>;
 
 const key: ArrowField = { name: '_key', kind: 'string' };
 
@@ -25,8 +27,11 @@ export function shapeOf(source: Source, choices: Choices): Shape {
   const fields = columns.map((name) => fieldOf(source, name, choices));
   const single = source.primaryKey.length === 1 ? fields.find((f) => f.name === source.primaryKey[0]) : undefined;
   const index = single && exact.has(single.kind) ? single : key;
+  const extra = Object.entries(choices.extra ?? {}).map(([name, kind]): ArrowField => ({ name, kind }));
+  const taken = extra.find(({ name }) => name === key.name || source.columns.some((c) => c.name === name));
+  if (taken) throw new LiveError(`${source.field} has a column ${JSON.stringify(taken.name)} of its own`, 'COLUMN_TAKEN', `extra.${taken.name}`);
   // The index stands in the table, wanted or not.
-  return { fields: fields.some((f) => f.name === index.name) ? fields : [index, ...fields], index, columns };
+  return { fields: fields.some((f) => f.name === index.name) ? fields : [index, ...fields], index, columns, extra };
 }
 
 /** Whether rows of the one may be laid on a table of the other. */

@@ -38,7 +38,8 @@ export class Sink {
 
   /** The table without rows, as Arrow. */
   get schema(): ArrayBuffer {
-    return this.#rows.empty();
+    const { fields, extra } = this.shape;
+    return extra.length === 0 ? this.#rows.empty() : new ArrowWriter([...fields, ...extra]).empty();
   }
 
   get stats(): Stats {

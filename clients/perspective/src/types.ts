@@ -26,6 +26,12 @@ export interface ConnectOptions<W = Where> {
   readonly decimals?: 'number' | 'string' | undefined;
   /** What BigInt columns are: `int64`, `number` (a float), or `string`, which also takes what is beyond 64 bits. Default `int64`. */
   readonly bigints?: 'int64' | 'number' | 'string' | undefined;
+  /**
+   * Columns of your own beside the source's, null until you write them with
+   * `table.update`. Write while it is paused and flushed, and only to rows that
+   * are there: a row that is not comes to be. A fresh snapshot makes them null.
+   */
+  readonly extra?: Readonly<Record<string, ColumnType>> | undefined;
   /** At most so many deliveries a second from the gateway. */
   readonly maxRate?: number | undefined;
   /** Rows to a message at most; the gateway's own limit without it. */

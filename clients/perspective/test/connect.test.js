@@ -94,6 +94,29 @@ test('pause freezes the table, and resume lays on the newest', async (t) => {
   assert.deepEqual((await columns()).price, [5, 1]);
 });
 
+test('columns of the caller stay what the caller makes them', async (t) => {
+  const { live, things } = await connected(t, { rows: [row(1, '1', 'a'), row(2, '2', 'b'), row(3, '3', 'c')], extra: { place: 'integer' } });
+  assert.deepEqual(things.columns, ['id', 'price', 'note']);
+  const view = await things.table.view({ columns: ['id', 'price', 'place'], sort: [['place', 'desc']] });
+  t.after(() => view.delete());
+  things.pause();
+  await things.flush();
+  await things.table.update({ id: [3, 1, 2], place: [3, 2, 1] });
+  things.resume();
+  live.batch([row(1, '10', 'a'), row(4, '4', 'd')], [key(2)]);
+  await things.flush();
+  assert.deepEqual(await view.to_columns(), { id: [3, 1, 4], price: [3, 10, 4], place: [3, 2, null] }); // the unknown come last
+  live.snapshot([row(1, '10', 'a')]);
+  await things.flush();
+  assert.deepEqual(await view.to_columns(), { id: [1], price: [10], place: [null] });
+  for (const name of ['note', '_key']) {
+    const client = new FakeClient(trades);
+    const taken = connect(client, 'things', { perspective, extra: { [name]: 'string' } });
+    client.opened[0].accept();
+    await assert.rejects(taken, { code: 'COLUMN_TAKEN', argument: `extra.${name}` });
+  }
+});
+
 test('nothing is laid on before the engine has taken what came before', async (t) => {
   const { live, things, columns } = await connected(t, { rows: [row(1, '1', 'a')] });
   const { table } = things;
