@@ -46,7 +46,7 @@ export async function openPage(context, origin, path) {
   const problems = [];
   const sent = [];
   const requests = [];
-  const own = (url) => url.startsWith('data:') || new URL(url).host === new URL(origin).host;
+  const own = (url) => url.startsWith('data:') || url.startsWith(`blob:${origin}/`) || new URL(url).host === new URL(origin).host;
 
   page.on('console', (m) => {
     if (m.type() === 'error' || m.type() === 'warning') problems.push(`console ${m.type()}: ${m.text()}`);

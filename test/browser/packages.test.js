@@ -19,6 +19,13 @@ const shows = {
     const first = await text();
     await until('changes', async () => (await text()) !== first);
   },
+  perspective: async (page) => {
+    const grid = page.locator('perspective-viewer-datagrid');
+    const cells = async () => (await grid.locator('td').allInnerTexts()).join('|');
+    await until('rows', async () => /\|A\w+\|/.test(await cells()));
+    const first = await cells();
+    await until('changes', async () => (await cells()) !== first);
+  },
 };
 
 test('the packages', { timeout: 600_000 }, async (t) => {
