@@ -6,7 +6,7 @@ import { AgGridReact } from 'ag-grid-react';
 
 ModuleRegistry.registerModules([AllCommunityModule]);
 
-const moving = { cellRenderer: 'agAnimateShowChangeCellRenderer', type: 'numericColumn' };
+const moving = { enableCellChangeFlash: true, type: 'numericColumn' };
 const columns: ColDef<Row>[] = [
   { field: 'symbol' }, { field: 'netPosition', type: 'numericColumn' }, { field: 'latestPrice', ...moving }, { field: 'marketValue', ...moving },
 ];
