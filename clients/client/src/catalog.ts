@@ -73,9 +73,10 @@ export function plan(source: Source, options: LiveOptions<unknown>): Plan {
     throw new LiveError(`${source.field} has no column ${JSON.stringify(unknown)}; there are: ${there}`, 'UNKNOWN_COLUMN', `columns.${unknown}`);
   }
   const columns = ['_key', ...new Set(names.filter((n) => n !== '_key'))];
+  const where: unknown = typeof options.where === 'function' ? options.where(source) : options.where;
   const camel = source.naming === 'camelCase';
   const given: [argument: string, type: string, variable: string, value: unknown][] = [
-    ['where', `${source.typePrefix}Expression`, 'where', options.where],
+    ['where', `${source.typePrefix}Expression`, 'where', where],
     [camel ? 'maxRate' : 'max_rate', 'Float', 'maxRate', options.maxRate],
     [camel ? 'maxRows' : 'max_rows', 'Int', 'maxRows', options.maxRows],
     ['numbers', 'NumberFormat', 'numbers', options.numbers],

@@ -56,8 +56,8 @@ export type Status = 'connecting' | 'snapshot' | 'live' | 'stale' | 'error';
 export interface LiveOptions<W = Where> {
   /** The source: its GraphQL name or its name in schema.yaml. */
   readonly source: string;
-  /** The filter; all rows without it. */
-  readonly where?: W | undefined;
+  /** The filter, or what makes one of the source: its keys and columns. All rows without it. */
+  readonly where?: W | ((source: Source) => W | undefined) | undefined;
   /** The columns wanted, by GraphQL name; all without it. `_key` always comes. */
   readonly columns?: readonly string[] | undefined;
   /**

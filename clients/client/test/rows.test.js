@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LiveError } from '@tycostream/client';
 import { column, scripted, tick, trades, until } from './scripted.js';
 
 const prices = (live) => Object.fromEntries([...live.rows.values()].map((r) => [r.id, r.price]));
@@ -180,6 +181,15 @@ test('loops get whole steps, merged when they are slow', async (t) => {
   assert.equal((await last).done, true);
   await late.return();
   assert.equal((await late.next()).done, true);
+});
+
+test('a filter may be made of the source, and objected to', async (t) => {
+  const { gateway, op } = await follow(t, { where: ({ primaryKey }) => ({ [primaryKey[0]]: { _eq: 7 } }) });
+  assert.deepEqual(op.payload.variables.where, { id: { _eq: 7 } });
+  gateway.client.liveRows({ source: 'trades', where: () => undefined });
+  assert.equal('where' in (await gateway.operation(1)).payload.variables, false);
+  const refused = gateway.client.liveRows({ source: 'trades', where: () => { throw new LiveError('no key', 'BAD_USER_INPUT'); } });
+  await assert.rejects(refused.ready, { code: 'BAD_USER_INPUT' });
 });
 
 test('closing completes the operation, and so does a signal', async (t) => {
