@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
@@ -14,13 +15,23 @@ import (
 //go:embed dist
 var dist embed.FS
 
-// home is the path of the page that / leads to.
-const home = "/playground"
+// The pages' paths.
+const (
+	live       = "/"
+	playground = "/playground"
+)
 
-// policy is the content policy of every page. GraphiQL's style sheet draws
-// three of its marks by data: images.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+// policies are the pages' content policies. GraphiQL's style sheet draws three
+// of its marks by data: images. Perspective compiles WebAssembly, starts its
+// worker and loads its columns' renderer from blob: URLs, and writes styles
+// into its elements; nothing of that is from elsewhere.
+var policies = map[string]string{ //nolint:gochecknoglobals // a table that nobody writes
+	live: "default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; " +
+		"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; " + common,
+	playground: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " + common,
+}
+
+const common = "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 const (
 	cachePage  = "no-cache"                            // keep it, but ask each time
@@ -35,6 +46,7 @@ var contentTypes = map[string]string{ //nolint:gochecknoglobals // a table that 
 	".js":   "text/javascript; charset=utf-8",
 	".md":   "text/markdown; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".wasm": "application/wasm", // or browsers do not compile it while it comes
 }
 
 // encodings are the content codings that files come in, the preferred first,
@@ -45,7 +57,7 @@ var encodings = [...]struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"
 type file struct {
 	contentType string
 	cache       string
-	page        bool
+	policy      string // of a page
 	plain       body
 	encoded     [len(encodings)]body // empty where there is none
 }
@@ -57,8 +69,8 @@ type body struct {
 
 type handler struct{ files map[string]*file }
 
-// Handler returns the handler of /playground and everything below it. It
-// redirects / there too, for as long as there is no other front page.
+// Handler returns the handler of the live page at /, of /playground, and of
+// what the two are made of.
 func Handler() http.Handler {
 	files, err := load(dist)
 	if err != nil {
@@ -87,7 +99,10 @@ func load(build fs.FS) (map[string]*file, error) {
 		at := "/" + name
 		switch {
 		case path.Ext(name) == ".html":
-			f.page, at = true, strings.TrimSuffix(at, ".html")
+			at = strings.TrimSuffix(strings.TrimSuffix(at, ".html"), "index")
+			if f.policy = policies[at]; f.policy == "" {
+				return fmt.Errorf("the page %s has no content policy", name)
+			}
 		case path.Base(path.Dir(name)) == "assets":
 			f.cache = cacheAsset
 		}
@@ -124,9 +139,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	if r.URL.Path == "/" || r.URL.Path == home+"/" {
+	if r.URL.Path == playground+"/" {
 		header.Set("Cache-Control", cachePage)
-		http.Redirect(w, r, home, http.StatusFound)
+		http.Redirect(w, r, playground, http.StatusFound)
 		return
 	}
 	f, ok := h.files[r.URL.Path]
@@ -151,8 +166,8 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	header.Set("Cache-Control", f.cache)
 	header.Set("ETag", chosen.etag)
-	if f.page {
-		header.Set("Content-Security-Policy", policy)
+	if f.policy != "" {
+		header.Set("Content-Security-Policy", f.policy)
 	}
 	if matches(r.Header.Get("If-None-Match"), chosen.etag) {
 		header.Del("Content-Encoding")

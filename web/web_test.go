@@ -36,8 +36,17 @@ func content(t *testing.T, res *http.Response) []byte {
 	return b
 }
 
-func TestPage(t *testing.T) {
-	res := get(t, Handler(), http.MethodGet, "/playground?query=x")
+var titles = map[string]string{"/": "<title>tycostream</title>", "/playground": "<title>tycostream playground</title>"}
+
+func TestPages(t *testing.T) {
+	for path, title := range titles {
+		t.Run(path, func(t *testing.T) { checkPage(t, path, title) })
+	}
+}
+
+func checkPage(t *testing.T, path, title string) {
+	t.Helper()
+	res := get(t, Handler(), http.MethodGet, path+"?query=x")
 	page := string(content(t, res))
 	for name, want := range map[string]string{
 		"Content-Type":            "text/html; charset=utf-8",
@@ -45,44 +54,58 @@ func TestPage(t *testing.T) {
 		"Vary":                    "Accept-Encoding",
 		"Content-Encoding":        "",
 		"X-Content-Type-Options":  "nosniff",
-		"Content-Security-Policy": policy,
+		"Content-Security-Policy": policies[path],
 	} {
 		if got := res.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if res.StatusCode != http.StatusOK || !strings.Contains(page, "<title>tycostream playground</title>") {
-		t.Errorf("%d: not the playground: %.200s", res.StatusCode, page)
+	if res.StatusCode != http.StatusOK || !strings.Contains(page, title) {
+		t.Errorf("%d: not the page: %.200s", res.StatusCode, page)
 	}
 }
 
 // The policy forbids inline scripts and styles and other hosts; a page that
 // had some would be broken in the browser only.
-func TestPageKeepsItsOwnPolicy(t *testing.T) {
-	page := string(content(t, get(t, Handler(), http.MethodGet, "/playground")))
-	for name, bad := range map[string]*regexp.Regexp{
-		"inline script": regexp.MustCompile(`(?is)<script[^>]*>\s*[^<\s]`),
-		"inline style":  regexp.MustCompile(`(?i)<style|\sstyle=`),
-		"inline event":  regexp.MustCompile(`(?i)\son[a-z]+=`),
-		"other host":    regexp.MustCompile(`(?i)(src|href)="(https?:)?//`),
-		"absolute path": regexp.MustCompile(`(?i)(src|href)="/`), // would not survive a proxy's prefix
-	} {
-		if found := bad.FindString(page); found != "" {
-			t.Errorf("%s: %s", name, found)
+func TestPagesKeepTheirPolicies(t *testing.T) {
+	for path := range titles {
+		page := string(content(t, get(t, Handler(), http.MethodGet, path)))
+		for name, bad := range map[string]*regexp.Regexp{
+			"inline script": regexp.MustCompile(`(?is)<script[^>]*>\s*[^<\s]`),
+			"inline style":  regexp.MustCompile(`(?i)<style|\sstyle=`),
+			"inline event":  regexp.MustCompile(`(?i)\son[a-z]+=`),
+			"other host":    regexp.MustCompile(`(?i)(src|href)="(https?:)?//`),
+			"absolute path": regexp.MustCompile(`(?i)(src|href)="/`), // would not survive a proxy's prefix
+		} {
+			if found := bad.FindString(page); found != "" {
+				t.Errorf("%s: %s: %s", path, name, found)
+			}
 		}
 	}
-	for _, loose := range []string{"unsafe", "http:", "https:", "*", "blob:"} {
-		if strings.Contains(policy, loose) {
-			t.Errorf("the policy allows %s", loose)
+	for path, loose := range map[string][]string{
+		"/":           {"http:", "https:", "*", "'unsafe-eval'", "script-src 'self' 'unsafe-inline'"},
+		"/playground": {"unsafe", "http:", "https:", "*", "blob:"},
+	} {
+		for _, text := range loose {
+			if strings.Contains(policies[path], text) {
+				t.Errorf("the policy of %s allows %s", path, text)
+			}
 		}
 	}
 }
 
 func TestPageNamesAssetsThatExist(t *testing.T) {
+	for path := range titles {
+		checkAssets(t, path)
+	}
+}
+
+func checkAssets(t *testing.T, page string) {
+	t.Helper()
 	h := Handler()
-	page := string(content(t, get(t, h, http.MethodGet, "/playground")))
+	page = string(content(t, get(t, h, http.MethodGet, page)))
 	names := regexp.MustCompile(`(?:src|href)="\./([^"]+)"`).FindAllStringSubmatch(page, -1)
-	if len(names) < 4 {
+	if len(names) < 3 {
 		t.Fatalf("only %d references in %s", len(names), page)
 	}
 	for _, m := range names {
@@ -114,7 +137,7 @@ func TestEveryFile(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		target := strings.TrimSuffix(strings.TrimPrefix(name, "dist"), ".html")
+		target := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(name, "dist"), ".html"), "index")
 		plain := get(t, h, http.MethodGet, target)
 		if got := content(t, plain); plain.StatusCode != http.StatusOK || !bytes.Equal(got, want) {
 			t.Errorf("%s: %d, %d bytes, want %d", target, plain.StatusCode, len(got), len(want))
@@ -122,10 +145,10 @@ func TestEveryFile(t *testing.T) {
 		if got := plain.Header.Get("Content-Type"); got != contentTypes[ext] {
 			t.Errorf("%s: Content-Type %q", target, got)
 		}
-		if ext == ".md" {
-			return nil // read by nobody often enough to compress
+		if ext == ".md" || ext == ".wasm" {
+			return nil // read by nobody often enough; compressed as it is
 		}
-		if ext != ".svg" { // may be too short to shrink
+		if len(want) > 300 { // shorter ones may not shrink
 			checkEncoded(t, h, target, want)
 		}
 		return nil
@@ -159,14 +182,15 @@ func checkEncoded(t *testing.T, h http.Handler, target string, want []byte) {
 // build is a small one, with a file that compression makes longer.
 func build() *handler {
 	files, err := load(fstest.MapFS{
-		"dist/playground.html":              {Data: []byte("<!doctype html>")},
-		"dist/playground/assets/a-1.js":     {Data: []byte("plain and long")},
-		"dist/playground/assets/a-1.js.br":  {Data: []byte("brotli")},
-		"dist/playground/assets/a-1.js.gz":  {Data: []byte("gzipped")},
-		"dist/playground/assets/b-2.svg":    {Data: []byte("svg")},
-		"dist/playground/assets/b-2.svg.br": {Data: []byte("longer")},
-		"dist/playground/assets/c-3.css":    {Data: []byte("only gzip")},
-		"dist/playground/assets/c-3.css.gz": {Data: []byte("gz")},
+		"dist/index.html":        {Data: []byte("<!doctype html>")},
+		"dist/playground.html":   {Data: []byte("<!doctype html>")},
+		"dist/assets/a-1.js":     {Data: []byte("plain and long")},
+		"dist/assets/a-1.js.br":  {Data: []byte("brotli")},
+		"dist/assets/a-1.js.gz":  {Data: []byte("gzipped")},
+		"dist/assets/b-2.svg":    {Data: []byte("svg")},
+		"dist/assets/b-2.svg.br": {Data: []byte("longer")},
+		"dist/assets/c-3.css":    {Data: []byte("only gzip")},
+		"dist/assets/c-3.css.gz": {Data: []byte("gz")},
 	})
 	if err != nil {
 		panic(err)
@@ -176,7 +200,7 @@ func build() *handler {
 
 func TestEncodings(t *testing.T) {
 	h := build()
-	const js, svg, css = "/playground/assets/a-1.js", "/playground/assets/b-2.svg", "/playground/assets/c-3.css"
+	const js, svg, css = "/assets/a-1.js", "/assets/b-2.svg", "/assets/c-3.css"
 	for _, test := range []struct{ name, target, accept, want, encoding string }{
 		{"nothing said", js, "", "plain and long", ""},
 		{"identity", js, "identity", "plain and long", ""},
@@ -212,7 +236,7 @@ func TestEncodings(t *testing.T) {
 
 func TestConditional(t *testing.T) {
 	h := build()
-	const target = "/playground/assets/a-1.js"
+	const target = "/assets/a-1.js"
 	plain := get(t, h, http.MethodGet, target).Header.Get("ETag")
 	brotli := get(t, h, http.MethodGet, target, "Accept-Encoding", "br").Header.Get("ETag")
 	if plain == "" || plain == brotli {
@@ -248,13 +272,15 @@ func TestRoutes(t *testing.T) {
 		status               int
 		location             string
 	}{
-		{"front page", http.MethodGet, "/", 302, "/playground"},
+		{"front page", http.MethodGet, "/", 200, ""},
+		{"front page by its file", http.MethodGet, "/index.html", 404, ""},
+		{"front page by its name", http.MethodGet, "/index", 404, ""},
 		{"slash", http.MethodGet, "/playground/", 302, "/playground"},
 		{"head", http.MethodHead, "/playground", 200, ""},
 		{"suffix", http.MethodGet, "/playground.html", 404, ""},
-		{"missing asset", http.MethodGet, "/playground/assets/none.js", 404, ""},
-		{"compressed form by name", http.MethodGet, "/playground/assets/a-1.js.br", 404, ""},
-		{"folder", http.MethodGet, "/playground/assets/", 404, ""},
+		{"missing asset", http.MethodGet, "/assets/none.js", 404, ""},
+		{"compressed form by name", http.MethodGet, "/assets/a-1.js.br", 404, ""},
+		{"folder", http.MethodGet, "/assets/", 404, ""},
 		{"way out", http.MethodGet, "/playground/../doc.go", 404, ""},
 		{"post", http.MethodPost, "/playground", 405, ""},
 	} {

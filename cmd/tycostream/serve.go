@@ -64,6 +64,6 @@ func (p *program) launch(ctx context.Context, settings *config.Result, schema *s
 		log.Warn("schema file", "warning", w.String())
 	}
 	return app.Run(ctx, app.Options{
-		Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log, Out: p.stdout, Playground: web.Handler(),
+		Config: c, Schema: schema, Demo: demo, Build: p.build, Log: log, Out: p.stdout, Pages: web.Handler(),
 	})
 }

@@ -31,8 +31,8 @@ type Options struct {
 	Log    *slog.Logger
 	Out    io.Writer // where a demo says where to look; nil: nowhere
 
-	// Playground serves /playground and all below; nil: no playground.
-	Playground http.Handler
+	// Pages serves the live page and the playground; nil: neither.
+	Pages http.Handler
 
 	// Listening is called once with the clients' address; may be nil.
 	Listening func(net.Addr)
@@ -142,24 +142,24 @@ func (g *gateway) transportOptions() transport.Options {
 		PingInterval:      c.PingInterval,
 		SlowClientTimeout: c.SlowClientTimeout,
 	}
-	if g.playground() != nil {
+	if g.pages() != nil {
 		o.Playground = "/playground"
 	}
 	return o
 }
 
-func (g *gateway) playground() http.Handler {
+func (g *gateway) pages() http.Handler {
 	if !g.o.Config.Listen.UI {
 		return nil
 	}
-	return g.o.Playground
+	return g.o.Pages
 }
 
 func (g *gateway) routes(h *transport.Handler) server.Routes {
 	g.transport = h
 	registry := telemetry.NewRegistry(g.o.Build, g.stats)
 	return server.Routes{
-		GraphQL: h, Stream: h.Relay(), Channels: g.channels(h), Playground: g.playground(),
+		GraphQL: h, Stream: h.Relay(), Channels: g.channels(h), Pages: g.pages(),
 		Metrics: telemetry.Handler(registry), Readiness: g.sources, Version: g.o.Build.Version,
 	}
 }

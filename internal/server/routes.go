@@ -7,14 +7,13 @@ import (
 
 // Routes are the handlers behind the paths. Nil ones have no path.
 type Routes struct {
-	GraphQL    http.Handler
-	Stream     http.Handler // of /stream/{source}; the source is the path's last part
-	Channels   http.Handler // of /ws
-	Playground http.Handler // of /playground and all below
-	Home       http.Handler // of / and, as static files, nothing else; nil: the playground
-	Metrics    http.Handler
-	Readiness  Readiness // nil: always ready
-	Version    string    // for /v1/version
+	GraphQL   http.Handler
+	Stream    http.Handler // of /stream/{source}; the source is the path's last part
+	Channels  http.Handler // of /ws
+	Pages     http.Handler // of /, /playground and what the two are made of
+	Metrics   http.Handler
+	Readiness Readiness // nil: always ready
+	Version   string    // for /v1/version
 }
 
 // public returns the handler of the clients' port.
@@ -32,15 +31,10 @@ func (s *Server) public() http.Handler {
 	if h := s.routes.Channels; h != nil {
 		mux.Handle("/ws", c.wrap(h))
 	}
-	if h := s.routes.Playground; h != nil {
-		mux.Handle("/playground", h)
-		mux.Handle("/playground/", h)
-	}
-	switch {
-	case s.routes.Home != nil:
-		mux.Handle("/{$}", s.routes.Home)
-	case s.routes.Playground != nil:
-		mux.Handle("/{$}", http.RedirectHandler("/playground", http.StatusFound))
+	if h := s.routes.Pages; h != nil {
+		for _, pattern := range []string{"/{$}", "/assets/", "/licenses.md", "/playground", "/playground/"} {
+			mux.Handle(pattern, h)
+		}
 	}
 	mux.HandleFunc("GET /v1/version", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"version": s.routes.Version})

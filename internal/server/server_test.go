@@ -98,7 +98,7 @@ func (r *running) do(addr net.Addr, method, path string, header ...string) (*htt
 
 func routes() server.Routes {
 	return server.Routes{
-		GraphQL: text("graphql"), Stream: text("stream"), Channels: text("channels"), Playground: text("playground"),
+		GraphQL: text("graphql"), Stream: text("stream"), Channels: text("channels"), Pages: text("playground"),
 		Metrics: text("metrics"), Version: "1.2.3",
 	}
 }
@@ -118,7 +118,8 @@ func TestRoutes(t *testing.T) {
 		{"/ws", 200, 200, 404, "channels GET /ws"},
 		{"/playground", 200, 200, 404, "playground GET /playground"},
 		{"/playground/app.js", 200, 200, 404, "playground GET /playground/app.js"},
-		{"/", 302, 302, 404, ""},
+		{"/", 200, 200, 404, "playground GET /"},
+		{"/assets/a.js", 200, 200, 404, "playground GET /assets/a.js"},
 		{"/v1/version", 200, 200, 404, `{"version":"1.2.3"}`},
 		{"/livez", 200, 404, 200, "OK"},
 		{"/healthz", 200, 404, 200, "OK"},
