@@ -20,6 +20,10 @@
 //	              cursor ─▶ delivery.Stream ─▶ one write per client and pass
 //	all others    the request's own goroutine pulls, writes, flushes
 //
+// A stream that is not completed is broken off rather than ended, so that its
+// client comes back. Nor does its answer say "Connection: close": Node.js takes
+// a lost connection for the end of the body if that was announced.
+//
 // # Concurrency
 //
 // All methods of Handler may be called from any goroutine. An idle WebSocket

@@ -48,7 +48,7 @@ func TestDrainSpreadsTheCloses(t *testing.T) {
 	}
 	g.Drain(t.Context(), over)
 	wg.Wait()
-	events.wantEnd() // without `complete`: the client shall come back
+	events.wantBreak() // without `complete`: the client shall come back
 	if first, last := at[0], at[len(at)-1]; first > over/2 || last < over/2 {
 		t.Errorf("closed at %v", at)
 	}

@@ -40,8 +40,14 @@ func (h *Handler) serveStream(w http.ResponseWriter, r *http.Request, out *outer
 	l, next := h.dispatch(ctx, op)
 	if l.open == nil {
 		s.results(ctx, out, next)
-		return
+	} else {
+		h.live(ctx, s, out, l)
 	}
+	s.finish()
+}
+
+// live sends a live subscription.
+func (h *Handler) live(ctx context.Context, s *stream, out *outer, l live) {
 	ended := h.stats.subscribed(l.source, l.kind)
 	defer ended()
 	switch err := s.pump(ctx, l.open, out.result, []byte(out.idle)); {
@@ -79,4 +85,5 @@ func (h *Handler) serveResult(w http.ResponseWriter, r *http.Request, out *outer
 	}
 	defer done()
 	s.end(ctx, out, out.result(nil, body))
+	s.finish()
 }

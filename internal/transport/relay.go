@@ -113,9 +113,8 @@ func (h *Handler) serveRelay(w http.ResponseWriter, r *http.Request) {
 	out := h.stats.subscribed(q.source.Name, kindLines)
 	defer out()
 	add := func(dst, line []byte) []byte { return append(dst, line...) }
-	if err := s.pump(ctx, q.open, add, nil); err != nil {
-		panic(http.ErrAbortHandler) // lines are missing: the client must not take this for an end
-	}
+	_ = s.pump(ctx, q.open, add, nil) // lines have no word for why it ended
+	s.finish()
 }
 
 func (h *Handler) understand(r *http.Request) (*relayed, *httpError) {

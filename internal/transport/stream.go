@@ -64,15 +64,21 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, 
 	hd.Set("Content-Type", media)
 	hd.Set("Cache-Control", "no-cache")
 	hd.Set("X-Accel-Buffering", "no")
-	if !s.h2 { // of HTTP/2 it would end the whole connection
-		hd.Set("Connection", "close") // the stream's deadlines must not outlive it
-	}
 	w.WriteHeader(http.StatusOK)
 	if s.write(ctx, 0, first) != nil {
 		done()
 		return nil, nil, nil
 	}
 	return s, ctx, done
+}
+
+// finish panics unless the stream was completed, by which net/http breaks the
+// connection off: after a clean end of the body nobody looks for more. Call it
+// last, before done.
+func (s *stream) finish() {
+	if s.code != codeNormal {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // write writes and flushes. Every piece taken starts the slow client's clock

@@ -2,8 +2,12 @@ package transport
 
 import (
 	"bufio"
+	"errors"
+	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,17 +18,19 @@ import (
 type streamReader struct {
 	testing.TB
 	lines chan string
+	err   error // why there are no more, once lines is closed
 }
 
 func readLines(tb testing.TB, resp *http.Response) *streamReader {
 	tb.Helper()
-	r := &streamReader{tb, make(chan string, 1024)}
+	r := &streamReader{TB: tb, lines: make(chan string, 1024)}
 	go func() {
 		defer close(r.lines)
 		sc := bufio.NewScanner(resp.Body)
 		for sc.Scan() {
 			r.lines <- sc.Text()
 		}
+		r.err = sc.Err()
 	}()
 	return r
 }
@@ -45,6 +51,22 @@ func (r *streamReader) want(lines ...string) {
 
 func (r *streamReader) wantEnd() {
 	r.Helper()
+	if err := r.end(); err != nil {
+		r.Fatalf("it is broken off: %v", err)
+	}
+}
+
+// wantBreak waits until the stream is broken off, as one that was not
+// completed must be: a clean end would say that there is nothing more.
+func (r *streamReader) wantBreak() {
+	r.Helper()
+	if err := r.end(); !errors.Is(err, io.ErrUnexpectedEOF) {
+		r.Fatalf("it ends with %v", err)
+	}
+}
+
+func (r *streamReader) end() error {
+	r.Helper()
 	select {
 	case got, ok := <-r.lines:
 		if ok {
@@ -53,6 +75,7 @@ func (r *streamReader) wantEnd() {
 	case <-time.After(10 * time.Second):
 		r.Fatal("it does not end")
 	}
+	return r.err
 }
 
 func TestEvents(t *testing.T) {
@@ -199,14 +222,70 @@ func TestRelayWebSocket(t *testing.T) {
 // A relay that cannot go on must not look as if it had ended.
 func TestRelayBreaksOff(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
-	resp := g.open("GET", "/stream/trades", "")
+	r := readLines(t, g.open("GET", "/stream/trades", ""))
+	r.want("timestamp\tdiff\tid\tsymbol\tprice", "1000\t1\t1\tS1\t100")
 	g.feed.Close()
-	var err error
-	for buf := make([]byte, 1024); err == nil; {
-		_, err = resp.Body.Read(buf)
+	r.wantBreak()
+}
+
+// Nor must a stream that the gateway takes back, over HTTP/1.1 or 2.
+func TestShutdownBreaksStreamsOff(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		for name, end := range map[string]func(*gateway){
+			"drain": func(g *gateway) { g.Drain(g.Context(), time.Millisecond) },
+			"close": func(g *gateway) { g.Close() },
+		} {
+			g := startGateway(t, Options{}, secure).live(1)
+			const query = "/graphql?query=subscription{trades{operation}}"
+			streams := map[string]*streamReader{
+				"relay":     readLines(t, g.open("GET", "/stream/trades", "")),
+				"events":    readLines(t, g.open("GET", query, "", "Accept", "text/event-stream")),
+				"multipart": readLines(t, g.open("GET", query, "", "Accept", apolloAccept)),
+			}
+			streams["relay"].want("timestamp\tdiff\tid\tsymbol\tprice", "1000\t1\t1\tS1\t100")
+			streams["events"].want(":", "", "event: next", `data: {"data":{"trades":{"operation":"INSERT"}}}`, "")
+			streams["multipart"].want("--graphql", "Content-Type: application/json", "", `{"payload":{"data":{"trades":{"operation":"INSERT"}}}}`)
+			end(g)
+			for kind, r := range streams {
+				var last []string
+				if kind == "multipart" {
+					last = append(last, "--graphql") // of the part before
+				}
+				r.want(last...)
+				if err := r.end(); err == nil || !secure && !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("%s, TLS %v: %s ends with %v", name, secure, kind, err)
+				}
+			}
+		}
 	}
-	if !strings.Contains(err.Error(), "unexpected EOF") {
-		t.Fatal(err)
+}
+
+// A stream's connection is used again, after its last deadline; a header that
+// forbade it would hide losses from clients in Node.js.
+func TestStreamLeavesConnection(t *testing.T) {
+	const slow = 20 * time.Millisecond
+	g := newGateway(t, Options{SlowClientTimeout: slow}).live(1)
+	var used []bool
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { used = append(used, c.Reused) }})
+	for _, media := range []string{typeEvents, typeJSON, typeEvents} {
+		req, err := http.NewRequestWithContext(ctx, "GET", g.url("/graphql?query={trades{id}}"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", media)
+		resp, err := g.srv.Client().Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", media, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || !strings.Contains(string(body), `{"data":{"trades":[{"id":1}]}}`) || resp.Close {
+			t.Errorf("%q %v, the connection closes: %v", body, err, resp.Close)
+		}
+		<-time.After(2 * slow)
+	}
+	if !slices.Equal(used, []bool{false, true, true}) {
+		t.Errorf("used again: %v", used)
 	}
 }
 
