@@ -213,7 +213,7 @@ func listening() []Setting {
 		},
 		{
 			Key: "ui", Env: []string{"GRAPHQL_UI"}, Flag: "ui", Kind: Boolean, Default: "true",
-			Help: "Serve the playground.",
+			Help: "Serve the live page and the playground.",
 		},
 		{
 			Key: "row_channels", Env: []string{"TYCOSTREAM_ROW_CHANNELS"}, Flag: "row-channels", Kind: Boolean, Default: "false",
