@@ -1,7 +1,7 @@
 import type { Client, ColumnsBatch, LiveColumns, Where } from '@tycostream/client';
 import { answerOf } from './engine.js';
 import { Following } from './following.js';
-import { shapeOf } from './shape.js';
+import { shapeOf, type Shape } from './shape.js';
 import { Sink } from './sink.js';
 import type { ConnectedTable, ConnectOptions } from './types.js';
 
@@ -13,7 +13,8 @@ import type { ConnectedTable, ConnectOptions } from './types.js';
  */
 export async function connect<W = Where>(client: Client, source: string, options: ConnectOptions<W>): Promise<ConnectedTable<W>> {
   const { perspective, columns, maxRate, maxRows, signal } = options;
-  const open = (where: W | undefined) => client.liveColumns<W>({ source, where, columns, maxRate, maxRows });
+  let numbers = await numbersOf(client, source, options);
+  const open = (where: W | undefined) => client.liveColumns<W>({ source, where, columns, maxRate, maxRows, numbers });
   const live = open(options.where);
   const giveUp = () => live.close();
   signal?.addEventListener('abort', giveUp);
@@ -25,6 +26,7 @@ export async function connect<W = Where>(client: Client, source: string, options
     await accepted(live);
     const shape = shapeOf(live.source!, options);
     const sink = new Sink(shape);
+    numbers = shape.numbers;
     take = (batch) => sink.add(batch);
     early.forEach(take);
     const name = options.name ?? live.source!.field;
@@ -42,6 +44,18 @@ export async function connect<W = Where>(client: Client, source: string, options
   } finally {
     signal?.removeEventListener('abort', giveUp);
   }
+}
+
+/** How numbers may travel. It costs no request of its own: liveColumns asks for the sources too. */
+async function numbersOf(client: Client, name: string, options: ConnectOptions<unknown>): Promise<Shape['numbers']> {
+  try {
+    const sources = await client.sources();
+    const source = sources.find((s) => s.field === name) ?? sources.find((s) => s.name === name);
+    if (source && source.columns.length > 0) return shapeOf(source, options).numbers;
+  } catch {
+    // The gateway is away, or has no such column; liveColumns will wait, or say so.
+  }
+  return 'EXACT';
 }
 
 /** Resolves at the first frame: the source is known then, and the filter accepted. */

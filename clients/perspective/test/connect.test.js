@@ -112,7 +112,7 @@ test('columns of the caller stay what the caller makes them', async (t) => {
   for (const name of ['note', '_key']) {
     const client = new FakeClient(trades);
     const taken = connect(client, 'things', { perspective, extra: { [name]: 'string' } });
-    client.opened[0].accept();
+    (await client.live(0)).accept();
     await assert.rejects(taken, { code: 'COLUMN_TAKEN', argument: `extra.${name}` });
   }
 });
@@ -169,7 +169,7 @@ test('batches that come before the table is there are not lost', async (t) => {
   let make;
   const slow = { table: (...given) => new Promise((resolve) => (make = () => resolve(perspective.table(...given)))) };
   const connecting = connect(client, 'things', { perspective: slow, name: 'slow' });
-  const [live] = client.opened;
+  const live = await client.live(0);
   live.snapshot([row(1, '1', 'a')]);
   live.batch([row(2, '2', 'b')]);
   await frame();
@@ -190,8 +190,8 @@ test('connect resolves when the gateway has accepted, and ready with the rows', 
   let there = false;
   const connecting = connect(client, 'things', { perspective, columns: ['price', 'id'], where: { id: { _gt: 1 } }, maxRate: 5, maxRows: 7 });
   connecting.then(() => (there = true));
-  const [live] = client.opened;
-  assert.deepEqual(live.options, { source: 'things', columns: ['price', 'id'], where: { id: { _gt: 1 } }, maxRate: 5, maxRows: 7 });
+  const live = await client.live(0);
+  assert.deepEqual(live.options, { source: 'things', columns: ['price', 'id'], where: { id: { _gt: 1 } }, maxRate: 5, maxRows: 7, numbers: 'NUMBER' });
   await frame();
   live.become('connecting', new Error('away'));
   await frame();
@@ -223,11 +223,11 @@ test('connect resolves when the gateway has accepted, and ready with the rows', 
 test('connect rejects with what the gateway objects to', async () => {
   const client = new FakeClient(trades);
   const refused = connect(client, 'things', { perspective, where: { nope: 1 } });
-  client.opened[0].source = trades;
-  client.opened[0].fail('BAD_USER_INPUT', 'there is no nope');
+  (await client.live(0)).source = trades;
+  (await client.live(0)).fail('BAD_USER_INPUT', 'there is no nope');
   await assert.rejects(refused, { name: 'LiveError', code: 'BAD_USER_INPUT', message: 'there is no nope' });
   const unknown = connect(client, 'things', { perspective, types: { nope: 'string' } });
-  client.opened[1].accept();
+  (await client.live(1)).accept();
   await assert.rejects(unknown, { name: 'LiveError', code: 'UNKNOWN_COLUMN', argument: 'types.nope' });
   assert.equal(client.opened[1].closed, true);
 });
@@ -236,13 +236,13 @@ test('two tables of one name', async (t) => {
   const { things, leave } = await connected(t, { name: 'twice' });
   const client = new FakeClient(trades);
   const second = connect(client, 'things', { perspective, name: 'twice' });
-  client.opened[0].snapshot([]);
+  (await client.live(0)).snapshot([]);
   await assert.rejects(second, /twice/);
   assert.equal(client.opened[0].closed, true);
   await things.close();
   await leave();
   const third = connect(client, 'things', { perspective, name: 'twice' });
-  client.opened[1].snapshot([]);
+  (await client.live(1)).snapshot([]);
   await (await third).close();
 });
 
@@ -252,7 +252,7 @@ test('a signal gives up, and closes', async () => {
   await assert.rejects(early, { code: 'CLOSED' });
   const aborter = new AbortController();
   const later = connect(client, 'things', { perspective, name: 'aborted', signal: aborter.signal });
-  client.opened[1].snapshot([]);
+  (await client.live(1)).snapshot([]);
   const things = await later;
   assert.equal(client.opened[1].closed, false);
   aborter.abort();

@@ -19,6 +19,16 @@ export class FakeClient {
     this.source = source;
   }
 
+  sources() {
+    return this.away ? Promise.reject(new LiveError('away', 'CONNECTION')) : Promise.resolve([this.source]);
+  }
+
+  /** The nth subscription, once it is there. */
+  async live(n) {
+    while (!this.opened[n]) await new Promise(setImmediate);
+    return this.opened[n];
+  }
+
   liveColumns(options) {
     const live = new FakeLive(this.source, options);
     this.opened.push(live);
@@ -121,7 +131,7 @@ let count = 0;
 export async function connected(t, { source = trades, rows = [], ...options } = {}) {
   const client = new FakeClient(source);
   const connecting = connect(client, 'things', { perspective, name: `t${process.pid}-${count++}`, ...options });
-  const [live] = client.opened;
+  const live = await client.live(0);
   live.snapshot(rows);
   const things = await connecting;
   t.after(() => things.close());

@@ -93,6 +93,32 @@ test('numbers as the reader wants them', async (t) => {
   assert.equal(row.day, Date.UTC(2026, 0, 2));
 });
 
+test('numbers travel as text where a column has to be exact', async (t) => {
+  const price = sourceOf(column('id', 'Integer', true), column('price', 'Decimal'));
+  const big = sourceOf(column('id', 'BigInt', true), column('name', 'String'));
+  const cases = [
+    [price, {}, 'NUMBER'], [price, { decimals: 'string' }, 'EXACT'], [price, { types: { price: 'string' } }, 'EXACT'],
+    [price, { decimals: 'string', types: { price: 'float' } }, 'NUMBER'], [price, { decimals: 'string', columns: ['id'] }, 'NUMBER'],
+    [big, {}, 'EXACT'], [big, { bigints: 'string' }, 'EXACT'], [big, { bigints: 'number' }, 'NUMBER'], [big, { columns: ['name'] }, 'NUMBER'],
+  ];
+  for (const [source, options, expected] of cases) {
+    const { live } = await connected(t, { source, ...options });
+    assert.equal(live.options.numbers, expected, `${source.columns[0].type} ${JSON.stringify(options)}`);
+  }
+  const client = new FakeClient(price);
+  client.away = true; // nobody knows the columns yet
+  const connecting = connect(client, 'things', { perspective, name: 'away' });
+  const live = await client.live(0);
+  assert.equal(live.options.numbers, 'EXACT');
+  live.snapshot([of(1, { price: '1.5' })]);
+  const things = await connecting;
+  t.after(() => things.close());
+  void things.setWhere(undefined);
+  assert.equal(client.opened[1].options.numbers, 'NUMBER');
+  const { rows } = await connected(t, { source: price, rows: [of(1, { price: 1.5 })] });
+  assert.deepEqual(await rows(), [{ id: 1, price: 1.5 }]);
+});
+
 test('the index is the key column, or _key', async (t) => {
   const key = (...types) => types.map((type, i) => column(`k${i}`, type, true));
   const cases = [
@@ -132,7 +158,7 @@ test('a key that is beyond its type ends it with a remedy', async (t) => {
   assert.equal(live.closed, true);
   const client = new FakeClient(source);
   const connecting = connect(client, 'things', { perspective, name: 'mended', types: { id: 'string' } });
-  client.opened[0].snapshot([big]);
+  (await client.live(0)).snapshot([big]);
   const mended = await connecting;
   await mended.ready;
   assert.equal(mended.stats.size, 1);

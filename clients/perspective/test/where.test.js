@@ -37,7 +37,7 @@ test('another filter takes over with its first snapshot', async (t) => {
 test('a filter that is refused changes nothing', async (t) => {
   const { client, live, things, rows } = await connected(t, { where: a, rows: [row(1, '1', 'a')] });
   const refused = things.setWhere({ note: { _regex: '(' } });
-  client.opened[1].fail('BAD_USER_INPUT', 'where.note._regex: missing )');
+  (await client.live(1)).fail('BAD_USER_INPUT', 'where.note._regex: missing )');
   await assert.rejects(refused, { name: 'LiveError', code: 'BAD_USER_INPUT', message: 'where.note._regex: missing )' });
   assert.equal(things.status, 'live');
   assert.equal(things.error, undefined);
@@ -60,7 +60,7 @@ test('of several calls the last one wins', async (t) => {
   assert.deepEqual(await rows(), [{ id: 9, price: 9, note: 'b' }]);
   const third = things.setWhere(a);
   const fourth = things.setWhere({ nope: 1 });
-  client.opened[4].fail('BAD_USER_INPUT');
+  (await client.live(4)).fail('BAD_USER_INPUT');
   assert.equal(await third, false);
   await assert.rejects(fourth, { code: 'BAD_USER_INPUT' });
   assert.deepEqual(things.where, b); // what is shown
@@ -72,7 +72,7 @@ test('another filter mends a table whose own has ended', async (t) => {
   assert.equal(things.status, 'error');
   assert.equal(things.error.code, 'FORBIDDEN');
   const changed = things.setWhere(b);
-  client.opened[1].snapshot([row(2, '2', 'b')]);
+  (await client.live(1)).snapshot([row(2, '2', 'b')]);
   assert.equal(await changed, true);
   assert.equal(things.status, 'live');
   assert.deepEqual(await rows(), [{ id: 2, price: 2, note: 'b' }]);
@@ -82,7 +82,7 @@ test('a paused table takes another filter, and shows it when it is resumed', asy
   const { client, things, rows } = await connected(t, { rows: [row(1, '1', 'a')] });
   things.pause();
   const changed = things.setWhere(b);
-  client.opened[1].snapshot([row(2, '2', 'b')]);
+  (await client.live(1)).snapshot([row(2, '2', 'b')]);
   assert.equal(await changed, true);
   await frame();
   assert.equal((await rows())[0].id, 1);
@@ -94,11 +94,11 @@ test('a paused table takes another filter, and shows it when it is resumed', asy
 test('ready is there with the first snapshot of any filter', async (t) => {
   const client = new FakeClient(trades);
   const connecting = connect(client, 'things', { perspective, name: 'ready' });
-  client.opened[0].accept();
+  (await client.live(0)).accept();
   const things = await connecting;
   t.after(() => things.close());
   const changed = things.setWhere(a);
-  client.opened[1].snapshot([row(1, '1', 'a')]);
+  (await client.live(1)).snapshot([row(1, '1', 'a')]);
   await things.ready;
   assert.equal(await changed, true);
   assert.equal(things.stats.size, 1);
@@ -107,9 +107,9 @@ test('ready is there with the first snapshot of any filter', async (t) => {
 test('ready rejects when there will be no snapshot', async (t) => {
   const client = new FakeClient(trades);
   const connecting = connect(client, 'things', { perspective, name: 'never ready' });
-  client.opened[0].accept();
+  (await client.live(0)).accept();
   const things = await connecting;
   t.after(() => things.close());
-  client.opened[0].fail('FORBIDDEN');
+  (await client.live(0)).fail('FORBIDDEN');
   await assert.rejects(things.ready, { code: 'FORBIDDEN' });
 });
