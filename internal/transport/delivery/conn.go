@@ -71,6 +71,16 @@ func (p *Pool) NewConn(nc net.Conn, all *Counters) *Conn {
 	return c
 }
 
+func (c *Conn) enqueue(s *Stream) {
+	c.mu.Lock()
+	c.ready.push(s)
+	push := c.scheduleLocked()
+	c.mu.Unlock()
+	if push {
+		c.pool.push(c)
+	}
+}
+
 // wake schedules a pass for what TLS has to say by itself.
 func (c *Conn) wake() {
 	c.mu.Lock()

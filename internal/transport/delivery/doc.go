@@ -22,6 +22,9 @@
 // are written like frames, if the listener put [Beneath] under it. To what is
 // neither, every write is made by such a goroutine.
 //
+// A [Merge] owns streams as a Conn does, for a connection that somebody else
+// writes: it is one Source of what all of them have.
+//
 // Concurrency: all methods may be called from any goroutine. Wake never blocks
 // and costs one atomic operation while the stream is ready already. Send blocks
 // while the connection has too much unsent; it must not be called from a Source

@@ -26,23 +26,28 @@ type Envelope struct {
 
 // Stream carries one source's messages over a connection.
 type Stream struct {
-	conn *Conn
-	env  Envelope
-	end  func(err error) []byte
+	owner owner
+	env   Envelope
+	end   func(err error) []byte
 
-	ready atomic.Bool // it stands in the connection's list, or will be looked at by the running pass
-	next  *Stream     // in that list; guarded by conn.mu
+	ready atomic.Bool // it stands in the owner's list, or will be looked at by the running pass
+	next  *Stream     // in that list; guarded by the owner's mu
 
 	mu     sync.Mutex // guards what follows; held while the source is called
 	src    Source
 	closed bool
 }
 
+// owner is what pulls from streams: a Conn or a Merge.
+type owner interface {
+	enqueue(s *Stream) // has something; does not block
+}
+
 // NewStream returns a stream without a source. When the source ends with an
 // error, end returns the text message that takes its place, or nil; it is
 // called once, by a worker, and must not block.
 func (c *Conn) NewStream(env Envelope, end func(err error) []byte) *Stream {
-	return &Stream{conn: c, env: env, end: end}
+	return &Stream{owner: c, env: env, end: end}
 }
 
 // Attach gives the stream its source and starts it. It owns the source from
@@ -63,16 +68,8 @@ func (s *Stream) Attach(src Source) {
 
 // Wake says that the source may have something. It never blocks.
 func (s *Stream) Wake() {
-	if s.ready.Swap(true) {
-		return
-	}
-	c := s.conn
-	c.mu.Lock()
-	c.ready.push(s)
-	push := c.scheduleLocked()
-	c.mu.Unlock()
-	if push {
-		c.pool.push(c)
+	if !s.ready.Swap(true) {
+		s.owner.enqueue(s)
 	}
 }
 
