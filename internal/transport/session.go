@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -23,15 +22,7 @@ type session struct {
 	header http.Header // of the upgrade, until connection_init
 	acked  bool        // the reading goroutine's own
 
-	wg  sync.WaitGroup // operations that run
-	ops []*operation   // active ones; guarded by peer.mu. There are few: no map
-}
-
-// operation is an active operation.
-type operation struct {
-	id     string
-	cancel context.CancelFunc
-	stream *delivery.Stream // of a live subscription, once its cursor opens; guarded by peer.mu
+	ops operations
 }
 
 // clientMessage is what a client sends.
@@ -55,8 +46,7 @@ func (s *session) run() {
 	}
 	cancel()
 	s.abort()
-	s.stopAll()
-	s.wg.Wait()
+	s.ops.end()
 	s.h.release(s, s.kind, s.endedWith())
 }
 
@@ -73,28 +63,7 @@ func (s *session) expired() bool {
 func (s *session) shut(code int, reason string) {
 	if s.beginClose(code) {
 		s.sendClose(code, reason)
-		s.stopAll()
-	}
-}
-
-func (s *session) stopAll() {
-	s.mu.Lock()
-	ops := s.ops
-	s.ops = nil
-	s.mu.Unlock()
-	for _, op := range ops {
-		s.stop(op)
-	}
-}
-
-// stop ends an operation that has left s.ops.
-func (s *session) stop(op *operation) {
-	op.cancel()
-	s.mu.Lock()
-	stream := op.stream
-	s.mu.Unlock()
-	if stream != nil {
-		stream.Close()
+		s.ops.stopAll()
 	}
 }
 
@@ -184,50 +153,7 @@ func (s *session) complete(m *clientMessage) (found bool) {
 		s.shut(codeBadMessage, "Invalid message received: "+m.Type+" needs an id")
 		return false
 	}
-	op := s.take(*m.ID, nil)
-	if op == nil {
-		return false
-	}
-	s.stop(op)
-	return true
-}
-
-// take removes an operation: the one of that id, or exactly want.
-func (s *session) take(id string, want *operation) *operation {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.ops, func(op *operation) bool { return op == want || want == nil && op.id == id })
-	if i < 0 {
-		return nil
-	}
-	op := s.ops[i]
-	s.ops = slices.Delete(s.ops, i, i+1)
-	if len(s.ops) == 0 {
-		s.ops = nil
-	}
-	return op
-}
-
-// errDuplicate and errTooMany refuse an operation.
-var (
-	errDuplicate = errors.New("an operation of this id is active")
-	errTooMany   = errors.New("this connection runs as many operations as the setting limits.operations allows: complete some first")
-	errClosing   = errors.New("the connection is closing")
-)
-
-func (s *session) add(op *operation) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closing:
-		return errClosing
-	case slices.ContainsFunc(s.ops, func(o *operation) bool { return o.id == op.id }):
-		return errDuplicate
-	case len(s.ops) >= s.h.opts.Operations:
-		return errTooMany
-	}
-	s.ops = append(s.ops, op)
-	return nil
+	return s.ops.stop(*m.ID)
 }
 
 // subscribe starts an operation in a goroutine of its own, which a live
@@ -248,10 +174,9 @@ func (s *session) subscribe(ctx context.Context, m *clientMessage) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	op := &operation{id: *m.ID, cancel: cancel}
-	err = s.add(op)
+	err = s.ops.start(op, s.h.opts.Operations, func() { s.execute(ctx, op, params) })
 	switch {
 	case err == nil:
-		s.wg.Go(func() { s.execute(ctx, op, params) })
 		return
 	case errors.Is(err, errDuplicate) && s.kind == KindWS:
 		s.shut(codeDuplicate, "Subscriber for "+*m.ID+" already exists")
@@ -286,7 +211,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 	defer op.cancel()
 	p, refused := s.h.prepare(ctx, s.exec, params)
 	if len(refused) > 0 {
-		if s.take("", op) != nil {
+		if s.ops.remove(op) {
 			s.send(s.errorMessage(op.id, refused...))
 		}
 		return
@@ -301,7 +226,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 		s.send(append(appendResponse(slices.Clone(prefix), resp, false), '}'))
 		s.h.stats.sent(s.kind, 1, 0) // the socket counts the bytes
 	}
-	if s.take("", op) != nil {
+	if s.ops.remove(op) {
 		s.send(encode("complete", op.id, nil))
 	}
 }
@@ -310,7 +235,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 func (s *session) follow(op *operation, l live) {
 	done := s.h.stats.subscribed(l.source, l.kind)
 	stream := s.conn.NewStream(delivery.Envelope{Prefix: s.prefix(op.id), Suffix: "}"}, func(err error) []byte {
-		if s.take("", op) == nil {
+		if !s.ops.remove(op) {
 			return nil
 		}
 		if errors.Is(err, io.EOF) {
@@ -318,13 +243,7 @@ func (s *session) follow(op *operation, l live) {
 		}
 		return s.errorMessage(op.id, s.h.subscriptionError(err))
 	})
-	s.mu.Lock()
-	gone := !slices.Contains(s.ops, op) // completed while it was being opened
-	op.stream = stream
-	s.mu.Unlock()
-	if gone {
-		stream.Close()
-	}
+	s.ops.carry(op, stream)
 	stream.Attach(&counted{l.open(stream.Wake), done})
 }
 
