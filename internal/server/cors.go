@@ -55,11 +55,11 @@ func (c *cors) wrap(next http.Handler) http.Handler {
 // where they are read.
 func preflight(h http.Header, r *http.Request) {
 	h.Add("Vary", "Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
 	h.Set("Access-Control-Max-Age", preflightAge)
 	wanted := r.Header.Get("Access-Control-Request-Headers")
 	if wanted == "" || len(wanted) > maxRequestHeaders || !isHeaderList(wanted) {
-		wanted = "content-type, authorization, x-hasura-admin-secret, x-hasura-role"
+		wanted = "content-type, authorization, x-hasura-admin-secret, x-hasura-role, x-graphql-event-stream-token"
 	}
 	h.Set("Access-Control-Allow-Headers", wanted)
 }

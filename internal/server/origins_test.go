@@ -101,6 +101,16 @@ func TestCORS(t *testing.T) {
 		h.Get("Access-Control-Allow-Headers") != "content-type,x-hasura-admin-secret" || h.Get("Access-Control-Max-Age") == "" {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}
+	for _, method := range []string{"PUT", "DELETE"} { // a reserved event stream's
+		resp, _ = r.do(r.Addr(), "OPTIONS", "/graphql", "Origin", page,
+			"Access-Control-Request-Method", method, "Access-Control-Request-Headers", "x-graphql-event-stream-token")
+		if h := resp.Header; !strings.Contains(h.Get("Access-Control-Allow-Methods"), method) || h.Get("Access-Control-Allow-Headers") != "x-graphql-event-stream-token" {
+			t.Errorf("%d %v", resp.StatusCode, resp.Header)
+		}
+		if resp, _ = r.do(r.Addr(), method, "/graphql", "Origin", "https://evil.example"); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s by a foreign page: %d", method, resp.StatusCode)
+		}
+	}
 	resp, _ = r.do(r.Addr(), "OPTIONS", "/graphql", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("foreign preflight: %d", resp.StatusCode)

@@ -261,6 +261,46 @@ func TestStreamHeartbeatClock(t *testing.T) {
 	}
 }
 
+// A reserved stream that nobody opens ends, and its operations with it.
+func TestReservationClock(t *testing.T) {
+	f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
+		return graphql.OneShot(&graphql.Response{})
+	}}
+	o := f.options()
+	o.sink = func(ctx context.Context) (context.Context, func() live) {
+		return ctx, func() live {
+			return live{source: "s", open: func(func()) delivery.Source { return silent{} }}
+		}
+	}
+	inBubble(t, o, func(b *bubble) {
+		ask := func(method, token, body string) *httptest.ResponseRecorder {
+			r := httptest.NewRequestWithContext(b.Context(), method, "/graphql", strings.NewReader(body))
+			r.Header.Set("Content-Type", typeJSON)
+			r.Header.Set(tokenHeader, token)
+			w := httptest.NewRecorder()
+			b.ServeHTTP(w, r)
+			return w
+		}
+		const operation = `{"query":"s","extensions":{"operationId":"1"}}`
+		token := ask(http.MethodPut, "", "").Body.String()
+		if w := ask(http.MethodPost, token, operation); w.Code != http.StatusAccepted {
+			b.Fatal(w.Code, w.Body)
+		}
+		time.Sleep(reserveTimeout - time.Second)
+		if n := b.Stats().of("s", "").Active; n != 1 {
+			b.Errorf("%d operations", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := b.Stats().of("s", "").Active; n != 0 {
+			b.Errorf("%d operations of a stream that nobody opened", n)
+		}
+		if w := ask(http.MethodPost, token, operation); w.Code != http.StatusNotFound {
+			b.Error(w.Code, w.Body)
+		}
+	})
+}
+
 // silent is a source that has nothing.
 type silent struct{}
 

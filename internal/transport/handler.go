@@ -17,6 +17,7 @@ import (
 	"github.com/tycostream/tycostream/internal/auth"
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/reserve"
 )
 
 // Options configure a Handler. Executor is required. A limit of zero takes its
@@ -35,7 +36,7 @@ type Options struct {
 
 	MessageBytes int // length of one message or request body: 1 MiB
 	Connections  int // WebSockets and streams at the same time: 10,000
-	Operations   int // at the same time on one WebSocket: 100
+	Operations   int // at the same time on one WebSocket or reserved event stream: 100
 	FilterSize   int // operators and values in a filter of /stream or a row channel: 10,000
 
 	InitTimeout       time.Duration // until connection_init: 3 s
@@ -98,6 +99,8 @@ type Handler struct {
 	stats counters
 	wg    sync.WaitGroup // a count for each connection
 
+	reserved *reserve.Book[*reserved] // streams of the single connection mode
+
 	mu       sync.Mutex // guards what follows
 	conns    map[connection]struct{}
 	gone     chan struct{} // closed when a connection goes, and replaced
@@ -119,8 +122,9 @@ func New(o Options) *Handler {
 		pool: delivery.NewPool(delivery.Config{
 			Workers: o.Workers, SlowTimeout: o.SlowClientTimeout, Clock: feed.Now,
 		}),
-		conns: make(map[connection]struct{}),
-		gone:  make(chan struct{}),
+		reserved: reserve.NewBook[*reserved](o.Connections, reserveTimeout),
+		conns:    make(map[connection]struct{}),
+		gone:     make(chan struct{}),
 	}
 }
 
@@ -240,6 +244,7 @@ func (h *Handler) Close() {
 	for _, c := range conns {
 		c.abort()
 	}
+	h.reserved.Close()
 	h.wg.Wait()
 	h.pool.Close()
 }
@@ -255,20 +260,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, h.opts.Playground, http.StatusFound)
 			return
 		}
+		if opensStream(r) {
+			h.serveReserved(w, r)
+			return
+		}
 		h.serveOperation(w, r)
 	case r.Method == http.MethodPost:
 		h.serveOperation(w, r)
+	case r.Method == http.MethodPut:
+		h.reserve(w, r)
+	case r.Method == http.MethodDelete:
+		h.stopReserved(w, r)
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", allowed)
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", allowed)
 		h.refuse(w, formatOf(r), http.StatusMethodNotAllowed, codeBadRequest,
-			"GraphQL takes POST, GET and WebSocket here; server-sent events work with one request per operation, not with a reserved stream")
+			"GraphQL takes POST, GET and WebSocket here, and PUT and DELETE for event streams that carry many operations")
 	}
 }
 
-const allowed = "GET, POST, OPTIONS"
+const allowed = "GET, POST, PUT, DELETE, OPTIONS"
 
 // wantsPage says whether a person opened the endpoint in a browser.
 func (h *Handler) wantsPage(r *http.Request) bool {

@@ -41,8 +41,9 @@ func (e *httpError) Error() string { return e.text }
 //
 //  1. find out how to answer, and who asks;
 //  2. read and validate the operation;
-//  3. refuse what its method or its answer's type does not allow;
-//  4. stream it, or execute it and answer once.
+//  3. leave it to a reserved stream, if it is one's;
+//  4. refuse what its method or its answer's type does not allow;
+//  5. stream it, or execute it and answer once.
 func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept")
 	f := formatOf(r)
@@ -52,10 +53,8 @@ func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 			"Accept must allow "+typeResponse+", "+typeJSON+" or, for subscriptions, "+typeEvents+" or "+typeParts)
 		return
 	}
-	id, err := h.opts.Guard.Request(r.Header)
-	if err != nil {
-		w.Header().Set("WWW-Authenticate", challenge)
-		h.refuse(w, f, http.StatusUnauthorized, auth.CodeDenied, err.Error())
+	id, ok := h.admitted(w, r)
+	if !ok {
 		return
 	}
 	params, err := h.readRequest(w, r)
@@ -65,6 +64,10 @@ func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 			bad = &httpError{http.StatusBadRequest, err.Error()}
 		}
 		h.refuse(w, f, bad.status, codeBadRequest, bad.text)
+		return
+	}
+	if belongs(r, params) {
+		h.serveOf(w, r, f, id, params)
 		return
 	}
 	ctx := auth.WithIdentity(graphql.StartOperationTrace(r.Context()), id)
@@ -97,16 +100,26 @@ func (f format) streams(kind ast.Operation) bool {
 // answerRefused answers what did not validate. A client that takes only streams
 // cannot read a body with an error status.
 func (h *Handler) answerRefused(w http.ResponseWriter, r *http.Request, f format, errs gqlerror.List) {
-	body := appendResponse(nil, &graphql.Response{Errors: errs}, true)
+	switch {
+	case f.media == "":
+		h.serveResult(w, r, f.stream, appendResponse(nil, &graphql.Response{Errors: errs}, true))
+	case f.strict():
+		h.answerInvalid(w, f, errs)
+	default:
+		h.answer(w, f, http.StatusOK, appendResponse(nil, &graphql.Response{Errors: errs}, true))
+	}
+}
+
+// answerInvalid answers with a status that tells of errors.
+func (h *Handler) answerInvalid(w http.ResponseWriter, f format, errs gqlerror.List) {
+	status := http.StatusBadRequest
+	if notFound(errs) {
+		status = http.StatusOK
+	}
 	if f.media == "" {
-		h.serveResult(w, r, f.stream, body)
-		return
+		f.media = typeJSON
 	}
-	status := http.StatusOK
-	if f.strict() && !notFound(errs) {
-		status = http.StatusBadRequest
-	}
-	h.answer(w, f, status, body)
+	h.answer(w, f, status, appendResponse(nil, &graphql.Response{Errors: errs}, true))
 }
 
 // notFound recognises the answer to an unknown persisted query, which is the

@@ -71,7 +71,7 @@ func TestHTTP(t *testing.T) {
 		{"does not parse, response+json", "POST", "/graphql", `{"query":"{"}`, []string{"Content-Type", "application/json", "Accept", response}, 400, `{"errors":[{"message":`},
 		{"does not validate, response+json", "POST", "/graphql", `{"query":"{ nothing }"}`, []string{"Content-Type", "application/json", "Accept", response}, 400, "nothing"},
 		{"unknown operation, response+json", "POST", "/graphql", `{"query":"query A { __typename }","operationName":"B"}`, []string{"Content-Type", "application/json", "Accept", response}, 400, "B"},
-		{"PUT", "PUT", "/graphql", jsonBody, []string{"Content-Type", "application/json"}, 405, "POST"},
+		{"PATCH", "PATCH", "/graphql", jsonBody, []string{"Content-Type", "application/json"}, 405, "POST"},
 		{"wrong secret", "POST", "/graphql", jsonBody, []string{"Content-Type", "application/json", "Authorization", "Bearer x"}, 401, "access-denied"},
 		{"right secret", "POST", "/graphql", jsonBody, []string{"Content-Type", "application/json", "Authorization", "Bearer s3cret"}, 200, answer},
 	}

@@ -13,10 +13,13 @@ var events = outer{
 	fatal:  func(dst, errors []byte) []byte { return appendEvent(dst, inErrors(errors)) },
 }
 
-// appendEvent appends a result. Results are one line, unless a JSON column's
-// text holds line ends.
-func appendEvent(dst, result []byte) []byte {
-	dst = append(dst, "event: next\ndata: "...)
+// appendEvent appends a result.
+func appendEvent(dst, result []byte) []byte { return appendEventOf(dst, nil, result, "") }
+
+// appendEventOf appends a result with what is around it. Results are one line,
+// unless a JSON column's text holds line ends.
+func appendEventOf(dst, before, result []byte, behind string) []byte {
+	dst = append(append(dst, "event: next\ndata: "...), before...)
 	for {
 		i := bytes.IndexAny(result, "\r\n")
 		if i < 0 {
@@ -25,6 +28,6 @@ func appendEvent(dst, result []byte) []byte {
 		dst = append(append(dst, result[:i]...), "\ndata: "...)
 		result = result[i+1:]
 	}
-	dst = append(dst, result...)
+	dst = append(append(dst, result...), behind...)
 	return append(dst, "\n\n"...)
 }

@@ -22,67 +22,73 @@ type seat struct{ closed atomic.Int64 }
 
 func (s *seat) Close() error { s.closed.Add(1); return nil }
 
-func inBubble(t *testing.T, most int, f func(t *testing.T, b *reserve.Book[*seat])) {
+// bubble is a book of simulated time.
+type bubble struct {
+	*testing.T
+	*reserve.Book[*seat]
+}
+
+func inBubble(t *testing.T, most int, f func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := reserve.NewBook[*seat](most, 30*time.Second)
-		f(t, b)
+		b := &bubble{t, reserve.NewBook[*seat](most, 30*time.Second)}
+		f(b)
 		b.Close()
 	})
 }
 
-func add(t *testing.T, b *reserve.Book[*seat]) (*seat, string) {
-	t.Helper()
+func (b *bubble) add() (*seat, string) {
+	b.Helper()
 	s := new(seat)
 	token, err := b.Add(s)
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	return s, token
 }
 
 func TestReservationsTimeOut(t *testing.T) {
-	inBubble(t, 10, func(t *testing.T, b *reserve.Book[*seat]) {
-		late, token := add(t, b)
-		kept, claimed := add(t, b)
+	inBubble(t, 10, func(b *bubble) {
+		late, token := b.add()
+		kept, claimed := b.add()
 		time.Sleep(29 * time.Second)
 		if v, err := b.Claim(claimed); v != kept || err != nil {
-			t.Errorf("%v %v", v, err)
+			b.Errorf("%v %v", v, err)
 		}
 		if v, ok := b.Get(token); v != late || !ok || late.closed.Load() != 0 {
-			t.Error("it is gone before its time")
+			b.Error("it is gone before its time")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if _, ok := b.Get(token); ok || late.closed.Load() != 1 {
-			t.Errorf("it is kept, or closed %d times", late.closed.Load())
+			b.Errorf("it is kept, or closed %d times", late.closed.Load())
 		}
 		if _, err := b.Claim(token); !errors.Is(err, reserve.ErrUnknown) {
-			t.Error(err)
+			b.Error(err)
 		}
 		time.Sleep(time.Hour)
 		if v, ok := b.Get(claimed); v != kept || !ok || kept.closed.Load() != 0 {
-			t.Error("what was claimed is gone")
+			b.Error("what was claimed is gone")
 		}
 
 		// Given back, it has its time anew.
 		b.Release(claimed)
 		time.Sleep(29 * time.Second)
 		if _, err := b.Claim(claimed); err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 		b.Release(claimed)
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
 		if kept.closed.Load() != 1 {
-			t.Error("what was given back stays for ever")
+			b.Error("what was given back stays for ever")
 		}
 	})
 }
 
 func TestOneClaim(t *testing.T) {
-	inBubble(t, 10, func(t *testing.T, b *reserve.Book[*seat]) {
-		s, token := add(t, b)
+	inBubble(t, 10, func(b *bubble) {
+		s, token := b.add()
 		var wg sync.WaitGroup
 		var claims, refusals atomic.Int64
 		for range 50 {
@@ -96,55 +102,55 @@ func TestOneClaim(t *testing.T) {
 		}
 		wg.Wait()
 		if claims.Load() != 1 || refusals.Load() != 49 {
-			t.Errorf("%d claims, %d refusals", claims.Load(), refusals.Load())
+			b.Errorf("%d claims, %d refusals", claims.Load(), refusals.Load())
 		}
 		b.Remove(token)
 		if _, ok := b.Get(token); ok || s.closed.Load() != 0 {
-			t.Error("removed, it is there, or closed by the book")
+			b.Error("removed, it is there, or closed by the book")
 		}
 	})
 }
 
 func TestBookIsBounded(t *testing.T) {
-	inBubble(t, 2, func(t *testing.T, b *reserve.Book[*seat]) {
-		_, first := add(t, b)
-		add(t, b)
+	inBubble(t, 2, func(b *bubble) {
+		_, first := b.add()
+		b.add()
 		if _, err := b.Add(new(seat)); !errors.Is(err, reserve.ErrFull) {
-			t.Error(err)
+			b.Error(err)
 		}
 		if _, err := b.Claim(first); err != nil {
-			t.Error(err)
+			b.Error(err)
 		}
 		if _, err := b.Add(new(seat)); !errors.Is(err, reserve.ErrFull) {
-			t.Errorf("claimed ones count too: %v", err)
+			b.Errorf("claimed ones count too: %v", err)
 		}
 		b.Remove(first)
-		add(t, b)
+		b.add()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		add(t, b)
-		add(t, b)
+		b.add()
+		b.add()
 	})
 }
 
 func TestClose(t *testing.T) {
-	inBubble(t, 10, func(t *testing.T, b *reserve.Book[*seat]) {
-		waits, _ := add(t, b)
-		claimed, token := add(t, b)
-		back, other := add(t, b)
+	inBubble(t, 10, func(b *bubble) {
+		waits, _ := b.add()
+		claimed, token := b.add()
+		back, other := b.add()
 		for _, token := range []string{token, other} {
 			if _, err := b.Claim(token); err != nil {
-				t.Fatal(err)
+				b.Fatal(err)
 			}
 		}
 		b.Close()
 		b.Release(other)
 		b.Remove(token)
 		if waits.closed.Load() != 1 || claimed.closed.Load() != 0 || back.closed.Load() != 1 {
-			t.Errorf("closed %d, %d and %d times", waits.closed.Load(), claimed.closed.Load(), back.closed.Load())
+			b.Errorf("closed %d, %d and %d times", waits.closed.Load(), claimed.closed.Load(), back.closed.Load())
 		}
 		if _, err := b.Add(new(seat)); !errors.Is(err, reserve.ErrClosed) {
-			t.Error(err)
+			b.Error(err)
 		}
 	})
 }
@@ -181,13 +187,13 @@ func TestRaces(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	inBubble(t, 10_000, func(t *testing.T, b *reserve.Book[*seat]) {
+	inBubble(t, 10_000, func(b *bubble) {
 		seen := map[string]bool{}
 		form := regexp.MustCompile(`^[A-Z2-7]{26}$`)
 		for range 1000 {
-			_, token := add(t, b)
+			_, token := b.add()
 			if seen[token] || !form.MatchString(token) {
-				t.Fatalf("%q", token)
+				b.Fatalf("%q", token)
 			}
 			seen[token] = true
 		}
