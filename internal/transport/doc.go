@@ -5,7 +5,8 @@
 //
 //	WebSocket   graphql-transport-ws, and the legacy graphql-ws sub-protocol
 //	POST, GET   one operation, one JSON answer
-//	SSE         one operation per request, as graphql-sse's distinct connections
+//	SSE         one operation per request, as graphql-sse's distinct connections,
+//	            or many on a stream that was reserved, as its single connection
 //	multipart   the same in parts, as Apollo's subscriptionSpec=1.0
 //
 // and, through [Handler.Relay], on /stream/{source}: TSV or JSON lines over
@@ -19,6 +20,7 @@
 //	WebSocket     reader goroutine ─▶ a goroutine per operation, gone once the cursor is open
 //	              cursor ─▶ delivery.Stream ─▶ one write per client and pass
 //	all others    the request's own goroutine pulls, writes, flushes
+//	a reserved stream: the same, from a delivery.Merge of all its cursors
 //
 // A stream that is not completed is broken off rather than ended, so that its
 // client comes back. Nor does its answer say "Connection: close": Node.js takes
