@@ -29,6 +29,7 @@ func (h *Handler) Channels() http.Handler { return http.HandlerFunc(h.serveChann
 
 func (h *Handler) serveChannels(w http.ResponseWriter, r *http.Request) {
 	if !isUpgrade(r) {
+		w.Header().Set("Connection", "Upgrade")
 		w.Header().Set("Upgrade", "websocket")
 		http.Error(w, "row channels need a WebSocket", http.StatusUpgradeRequired)
 		return

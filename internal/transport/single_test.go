@@ -131,6 +131,20 @@ func TestSingleConnection(t *testing.T) {
 	})
 }
 
+func TestSingleConnectionOverHTTP2(t *testing.T) {
+	s := startGateway(t, Options{}, true).live(1).single()
+	r, resp := s.stream()
+	if resp.ProtoMajor != 2 {
+		t.Fatal(resp.Proto)
+	}
+	s.run("a", watch)
+	r.wantNext("a", inserted("100"))
+	s.set(1, "S1", "101")
+	r.wantNext("a", updated("101"))
+	_ = resp.Body.Close()
+	eventually(t, "all ends with the stream", func() bool { return active(s.Stats()) == 0 && s.feed.Status().Subscribers == 0 })
+}
+
 // EventSource can send no header; a GET may be an operation, too.
 func TestSingleConnectionByURL(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
