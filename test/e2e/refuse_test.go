@@ -199,7 +199,7 @@ func TestBadRequests(t *testing.T) {
 		{"10 MB", "POST", "/graphql", "application/json", `{"query":"` + strings.Repeat("a", 10<<20) + `"}`, 413, "1048576"},
 		{"300 KB document", "POST", "/graphql", "application/json", `{"query":"{ sources { name ` + strings.Repeat(" ", 300<<10) + `} }"}`, 400, "262144"},
 		{"form", "POST", "/graphql", "application/x-www-form-urlencoded", "query={sources{name}}", 415, "application/json"},
-		{"method", "DELETE", "/graphql", "", "", 405, ""},
+		{"method", "PATCH", "/graphql", "", "", 405, ""},
 		{"path", "GET", "/nosuch", "", "", 404, ""},
 		{"relay of what is not there", "GET", "/stream/nosuch", "", "", 404, "there are: live_pnl"},
 		{"relay of bad filter", "GET", "/stream/live_pnl?where=%7B%22x%22%3A1%7D", "", "", 400, "x"},
