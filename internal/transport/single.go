@@ -120,6 +120,7 @@ func (h *Handler) serveReserved(w http.ResponseWriter, r *http.Request) {
 		_ = v.Close() // it never fails
 	}()
 	_ = s.pump(ctx, v.open, v.append, []byte(events.idle)) // a Merge never fails
+	s.finish()                                             // it is never completed, only lost
 }
 
 // stopReserved answers DELETE. An operation that is unknown may just have ended.

@@ -315,7 +315,7 @@ func TestSingleConnectionDrains(t *testing.T) {
 	r.wantNext("1", inserted("100"))
 	unopened.run("1", watch)
 	g.Drain(t.Context(), time.Millisecond)
-	r.wantEnd() // without `complete`: the client shall come back
+	r.wantBreak() // without `complete`: the client shall come back
 	if resp, text := g.do("PUT", "/graphql", ""); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, "shutting down") {
 		t.Errorf("%s %s", resp.Status, text)
 	}
