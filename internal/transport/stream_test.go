@@ -268,7 +268,7 @@ func TestStreamLeavesConnection(t *testing.T) {
 	var used []bool
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { used = append(used, c.Reused) }})
 	for _, media := range []string{typeEvents, typeJSON, typeEvents} {
-		req, err := http.NewRequestWithContext(ctx, "GET", g.url("/graphql?query={trades{id}}"), nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url("/graphql?query={trades{id}}"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
