@@ -9,7 +9,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 const root = new URL('../../..', import.meta.url).pathname;
 const dir = mkdtempSync(join(tmpdir(), 'tycostream-clients-'));
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(1)); // with its exit handlers
-process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(dir, { recursive: true, force: true });
+});
 
 /** The binary: TYCOSTREAM_BIN, or built here. */
 export const binary = process.env.TYCOSTREAM_BIN ?? build();
@@ -31,8 +35,13 @@ export async function start(args, { port = '0', env = {}, schema } = {}) {
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
-  const exited = new Promise((resolve) => { child.on('exit', (code) => resolve(code)); });
-  process.on('exit', () => child.kill('SIGKILL'));
+  running.add(child);
+  const exited = new Promise((resolve) => {
+    child.on('exit', (code) => {
+      running.delete(child);
+      resolve(code);
+    });
+  });
   const address = await until('the gateway listens', () => {
     if (child.exitCode !== null) throw new Error(output);
     return output.match(/"listening","address":"([^"]+)"/)?.[1];
@@ -57,6 +66,27 @@ export async function demo({ rate = 100, ...options } = {}) {
   return gateway;
 }
 
+/** Starts the demo's database for gateways to follow. */
+export async function upstream() {
+  const database = await start(['demo', '--rows', '60', '--rate', '400', '--materialize-listen', '127.0.0.1:0'], { env: { TRIGGERS: 'off' } });
+  const port = await until('the database listens', () => database.output().match(/psql -h 127\.0\.0\.1 -p (\d+) /)?.[1]);
+  return { ...database, port };
+}
+
+/** Starts a gateway over a database; resolves once it is ready. */
+export async function serve(database, style, options) {
+  const gateway = await start(['serve'], {
+    ...options,
+    schema: style.schema,
+    env: {
+      DATABASE_HOST: '127.0.0.1', DATABASE_PORT: database.port, DATABASE_USER: 'materialize', DATABASE_NAME: 'materialize',
+      TYCOSTREAM_PING_INTERVAL: '300ms', WEBHOOK_ALLOW: '127.0.0.1',
+    },
+  });
+  await until('a ready gateway', async () => (await fetch(new URL('/readyz', gateway.http))).ok);
+  return gateway;
+}
+
 /** Posts a document. */
 export async function query(gateway, document, variables) {
   const answer = await fetch(gateway.http, {
@@ -76,69 +106,10 @@ export async function until(what, check, limit = 20_000) {
   }
 }
 
-/** The subscription that every client runs. */
-export const document = /* GraphQL */ `
-  subscription Longs($where: LivePnLExpression) {
-    livePnL(where: $where) {
-      operation
-      fields
-      timestamp
-      data { _key instrumentId symbol netPosition latestPrice }
-    }
-  }
-`;
-
-export const variables = { where: { netPosition: { _gt: '0' }, symbol: { _is_null: false } } };
-
-/** Rows that a client holds, by key. */
-export class Rows {
-  held = new Map();
-  counts = { INSERT: 0, UPDATE: 0, DELETE: 0 };
-  errors = [];
-
-  /** Takes one execution result. */
-  take(result) {
-    if (result.errors?.length) this.errors.push(...result.errors);
-    const event = result.data?.livePnL;
-    if (!event) return;
-    this.counts[event.operation]++;
-    if (event.operation === 'DELETE') this.held.delete(event.data._key);
-    else this.held.set(event.data._key, event.data);
-  }
-
-  clear() {
-    this.held.clear();
-    this.counts = { INSERT: 0, UPDATE: 0, DELETE: 0 };
-  }
-
-  /** Waits for the snapshot, then for live events, then until a query says the same. */
-  async check(gateway) {
-    await until('a snapshot', () => this.healthy() && this.held.size > 0);
-    const before = this.counts.UPDATE;
-    await until('live events', () => this.counts.UPDATE > before + 20);
-    await this.same(gateway);
-  }
-
-  async same(gateway) {
-    const text = (keys) => [...keys].sort().join();
-    await until('the same rows as a query', async () => {
-      const answer = await query(gateway, 'query ($where: LivePnLExpression) { livePnL(where: $where) { _key } }', variables);
-      return text(answer.data.livePnL.map((row) => row._key)) === text(this.held.keys());
-    });
-    this.healthy();
-  }
-
-  /** Throws what went wrong. */
-  healthy() {
-    if (this.errors.length) throw new Error('a subscription failed', { cause: this.errors });
-    return true;
-  }
-}
-
 /** Waits until the gateway has so many subscribers. */
 export function subscribers(gateway, count) {
   return until(`${count} subscribers`, async () => {
     const answer = await query(gateway, '{ sources { subscribers } }');
-    return answer.data.sources[0].subscribers === count;
+    return answer.data.sources.reduce((sum, source) => sum + source.subscribers, 0) === count;
   });
 }

@@ -3,40 +3,18 @@
 // it holds must be the database's.
 
 import assert from 'node:assert/strict';
-import { createServer, connect } from 'node:net';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { demo, query, until } from './gateway.mjs';
+import { proxy } from './proxy.mjs';
 
 const fields = `kind last timestamp cursor from changes { operation data { _key symbol netPosition latestPrice } }`;
 const fetchPage = `query ($where: LivePnLExpression) { livePnLChanges(where: $where) { ${fields} } }`;
 const follow = `subscription ($where: LivePnLExpression, $resumeFrom: String) {
   livePnLChanges(where: $where, resumeFrom: $resumeFrom) { ${fields} } }`;
 const where = { netPosition: { _gt: '200' } }; // rows come and go
-
-/** A way to the gateway that can be cut. */
-async function proxy(port) {
-  const sockets = new Set();
-  const server = createServer((client) => {
-    const upstream = connect(port, '127.0.0.1');
-    for (const [from, to] of [[client, upstream], [upstream, client]]) {
-      sockets.add(from);
-      from.pipe(to);
-      from.on('error', () => {});
-      from.on('close', () => { sockets.delete(from); to.destroy(); });
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    ws: `ws://127.0.0.1:${server.address().port}/graphql`,
-    cut: () => { for (const s of sockets) s.resetAndDestroy(); },
-    close: () => { server.close(); for (const s of sockets) s.destroy(); },
-  };
-}
 
 /** What an application keeps: rows by key, each difference laid over them. */
 class Collection {

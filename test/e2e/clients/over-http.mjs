@@ -1,0 +1,96 @@
+// Stock clients over HTTP; over-websocket.mjs says what a client is.
+
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { RetryLink } from '@apollo/client/link/retry';
+import { retryExchange } from '@urql/exchange-retry';
+import { GraphQLClient } from 'graphql-request';
+import { createClient } from 'graphql-sse';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Client as UrqlClient, fetchExchange } from 'urql';
+import { apollo, observer, requests, urql } from './adapters.mjs';
+import { refused } from './errors.mjs';
+
+const neverNotices = 'outlasts silence';
+const cannot = { [neverNotices]: 'it waits for bytes as long as fetch does: the application must watch over frames' };
+
+// HttpLink does not come back by itself; RetryLink does it for queries and
+// subscriptions alike.
+const apolloMultipart = {
+  name: 'Apollo Client, HttpLink (multipart)',
+  cannot,
+  open(at) {
+    const beginning = new ApolloLink((operation, forward) => {
+      operation.getContext().again?.();
+      return forward(operation);
+    });
+    return apollo(new ApolloClient({
+      cache: new InMemoryCache(),
+      link: ApolloLink.from([
+        new RetryLink({ delay: { initial: 50, max: 200 }, attempts: { max: Infinity } }),
+        beginning,
+        new HttpLink({ uri: at.http }),
+      ]),
+    }), gql);
+  },
+};
+
+// The same holds for fetchExchange and retryExchange.
+const urqlEvents = {
+  name: 'urql, fetchSubscriptions (SSE)',
+  cannot,
+  open(at) {
+    return urql(new UrqlClient({
+      url: at.http,
+      preferGetMethod: true,
+      fetchSubscriptions: true,
+      exchanges: [
+        retryExchange({
+          initialDelayMs: 50,
+          maxDelayMs: 200,
+          maxNumberAttempts: Infinity,
+          retryIf(error, { context }) {
+            if (error.networkError) context.again?.();
+            return Boolean(error.networkError);
+          },
+        }),
+        fetchExchange,
+      ],
+    }));
+  },
+};
+
+const graphqlSse = {
+  name: 'graphql-sse, distinct connections',
+  cannot,
+  open(at) {
+    const client = createClient({ url: at.http, retryAttempts: Infinity, retry: () => wait(50) });
+    return {
+      subscribe: (query, variables, sink) => client.subscribe({ query, variables }, observer(sink), { connected: () => sink.again() }),
+      request: requests(client),
+      close: () => client.dispose(),
+    };
+  },
+};
+
+const none = 'it has no subscriptions';
+const graphqlRequest = {
+  name: 'graphql-request',
+  cannot: {
+    'subscribes': none, 'filters': none, 'unsubscribes': none, 'outlasts a cut': none, [neverNotices]: none,
+  },
+  open(at) {
+    const client = new GraphQLClient(at.http);
+    return {
+      async request(document, variables) {
+        try {
+          return await client.request(document, variables);
+        } catch (error) {
+          throw refused(error);
+        }
+      },
+      close() {},
+    };
+  },
+};
+
+export const overHTTP = [apolloMultipart, urqlEvents, graphqlSse, graphqlRequest];
