@@ -150,26 +150,34 @@ func (d *Deliverer) takeNews() {
 	}
 	d.mu.Unlock()
 	for trigger := range ask {
-		origin, held := d.locate(trigger)
+		end, ok := d.opts.Endpoint(trigger)
 		d.mu.Lock()
 		if q := d.sched.queues[trigger]; q != nil {
-			if q.lanes == 0 {
-				q.held = false
-				q.lanes++
-				d.sched.leave(q)
-			} else {
-				d.sched.place(q, origin, held)
-			}
+			d.placeLocked(q, &end, ok)
 		}
 		d.mu.Unlock()
 	}
 }
 
-// locate asks for the place where a trigger's requests go. One without an
+// placeLocked takes in where a trigger's requests go now. One without an
 // endpoint is not held yet: its lanes may be gone, which an attempt finds out.
-func (d *Deliverer) locate(trigger string) (origin string, held bool) {
-	end, ok := d.opts.Endpoint(trigger)
-	return originOf(end.URL), ok && end.Paused
+// What waits for its delay is tried at once when the trigger was held, or goes
+// elsewhere, or in another way: what failed may be mended.
+func (d *Deliverer) placeLocked(q *queue, end *Endpoint, ok bool) {
+	held := q.held
+	if q.lanes == 0 {
+		q.held = false
+		q.lanes++
+		d.sched.leave(q)
+		return
+	}
+	stamp := end.stamp()
+	other := q.stamp != 0 && q.stamp != stamp
+	q.stamp = stamp
+	d.sched.place(q, end.URL, ok && end.Paused)
+	if !q.held && (held || other) {
+		d.sched.hurry(q)
+	}
 }
 
 // launchLocked starts all that may be sent now.
@@ -202,10 +210,12 @@ func (d *Deliverer) work(j job) {
 type verdict struct {
 	again     time.Time     // the lane waits until then; zero: it is with the outbox
 	hold      bool          // the trigger waits for Refresh
-	origin    string        // where the trigger's requests go now
+	url       string        // where the trigger's requests go now
 	alive     bool          // the endpoint answered as one that works
+	took      time.Duration // that answer
 	failed    bool          // the endpoint itself failed
-	throttled bool          // and asked for less
+	connected bool          // and its host did not
+	throttled bool          // it asked for less
 	wait      time.Duration // for so long
 }
 
@@ -213,15 +223,15 @@ func (d *Deliverer) settleLocked(j job, v verdict) {
 	now := time.Now()
 	switch {
 	case v.alive:
-		d.sched.alive(j.end)
+		d.sched.alive(j, v.took)
 	case v.failed:
-		d.sched.failing(j, v.throttled, v.wait, now)
+		d.sched.failing(j, v, now)
 		d.signal() // there may be a new time to keep
 	}
 	if v.hold {
 		j.queue.held = true
-	} else if v.origin != "" && v.origin != j.end.origin && j.queue.end == j.end {
-		d.sched.place(j.queue, v.origin, false)
+	} else if v.url != "" && v.url != j.end.url && j.queue.end == j.end {
+		d.sched.place(j.queue, v.url, false)
 	}
 	if v.again.IsZero() {
 		d.sched.leave(j.queue)
@@ -229,7 +239,7 @@ func (d *Deliverer) settleLocked(j job, v verdict) {
 		d.sched.add(j.queue, j.lane, v.again, now)
 		d.signal()
 	}
-	d.sched.release(j)
+	d.sched.release(j, now)
 }
 
 // deliver makes one attempt and tells the outbox.
@@ -262,7 +272,7 @@ func (d *Deliverer) conclude(j job, end Endpoint, del Delivery, a answer, began 
 	now := time.Now()
 	tried := Attempts{Count: del.Attempts.Count + 1, Last: now, Status: a.status, Excerpt: a.excerpt}
 	v := a.verdict()
-	v.origin = originOf(end.URL)
+	v.url, v.took = end.URL, now.Sub(began)
 	delays := d.set.Delays
 	if end.Delays != nil {
 		delays = end.Delays

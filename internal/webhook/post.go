@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -56,6 +58,7 @@ type answer struct {
 	excerpt    string
 	retryAfter time.Duration
 	ours       bool // the request could not be made: nobody was asked
+	connected  bool
 }
 
 // verdict says what the answer tells of the endpoint. What is wrong with one
@@ -66,9 +69,9 @@ func (a *answer) verdict() verdict {
 		return verdict{}
 	case a.status == http.StatusTooManyRequests, a.status == http.StatusBadGateway, a.status == http.StatusGatewayTimeout,
 		a.status == http.StatusServiceUnavailable && a.retryAfter > 0:
-		return verdict{failed: true, throttled: true, wait: a.retryAfter}
+		return verdict{failed: true, connected: true, throttled: true, wait: a.retryAfter}
 	case a.status == 0, a.status >= 500:
-		return verdict{failed: true, wait: a.retryAfter}
+		return verdict{failed: true, connected: a.connected, wait: a.retryAfter}
 	}
 	return verdict{alive: true}
 }
@@ -77,6 +80,8 @@ func (a *answer) verdict() verdict {
 func (d *Deliverer) post(ctx context.Context, end Endpoint, del *Delivery) answer {
 	ctx, cancel := context.WithTimeout(ctx, d.set.Timeout)
 	defer cancel()
+	var connected atomic.Bool // the transport may go on dialing when it has given up
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	req, err := d.request(ctx, end, del)
 	if err != nil {
 		return answer{excerpt: Excerpt(err.Error()), ours: true}
@@ -87,14 +92,14 @@ func (d *Deliverer) post(ctx context.Context, end Endpoint, del *Delivery) answe
 	}
 	resp, err := d.clients[i].Do(req)
 	if err != nil {
-		return answer{excerpt: Excerpt(d.reason(err))}
+		return answer{excerpt: Excerpt(d.reason(err)), connected: connected.Load()}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, drainBytes))
 	if err != nil && resp.StatusCode/100 != 2 {
-		return answer{excerpt: Excerpt(d.reason(err))}
+		return answer{excerpt: Excerpt(d.reason(err)), connected: true}
 	}
-	return answer{status: resp.StatusCode, excerpt: Excerpt(string(body)), retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	return answer{connected: true, status: resp.StatusCode, excerpt: Excerpt(string(body)), retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 }
 
 // request builds the request; the endpoint's own headers cannot replace ours.

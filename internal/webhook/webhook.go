@@ -3,6 +3,10 @@ package webhook
 import (
 	"context"
 	"errors"
+	"hash/fnv"
+	"io"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -50,7 +54,7 @@ var (
 	ErrLocked   = errors.New("the data directory is in use")         // another process holds it
 	ErrClosed   = errors.New("the outbox is closed")                 // Append after Close
 	ErrNotFound = errors.New("no such delivery")                     // it is delivered, forgotten, or never was
-	ErrFailed   = errors.New("the outbox stopped after a failure")   // a write failed: what is on disk is sound, the process must open it again
+	ErrFailed   = errors.New("the outbox cannot be written")         // a write failed: what is on disk is sound, and the store tries to go on with it
 	ErrNotTaken = errors.New("the lane has no delivery to conclude") // a lane concluded twice
 )
 
@@ -70,9 +74,9 @@ type Log interface {
 	// caller no longer appends to it.
 	Forget(ctx context.Context, trigger string) error
 
-	// Triggers returns the ids that have rows or deliveries: one without a
-	// definition was being deleted when the process ended.
-	Triggers() []string
+	// Triggers returns the ids that have rows, deliveries or dead letters: one
+	// without a definition was being deleted when the process ended.
+	Triggers(ctx context.Context) ([]string, error)
 
 	// PutDefinition, DeleteDefinition and Definitions keep documents by name.
 	PutDefinition(ctx context.Context, name string, doc []byte) error
@@ -201,4 +205,20 @@ type Endpoint struct {
 	Private bool              // private and loopback targets are allowed
 	Delays  []time.Duration   // before the second and later attempts; nil: those of the settings
 	Paused  bool
+}
+
+// stamp tells endpoints apart by what may decide whether a receiver takes a
+// delivery. It is never 0.
+func (e *Endpoint) stamp() uint64 {
+	h := fnv.New64a()
+	write := func(text string) { _, _ = io.WriteString(h, text+"\x00") } // never fails
+	write(e.URL)
+	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
+		write(name)
+		write(e.Header[name])
+	}
+	for _, s := range e.Secrets {
+		write(s)
+	}
+	return max(1, h.Sum64())
 }
