@@ -95,7 +95,11 @@ func Open(ctx context.Context, store webhook.Log, o Options) (*Engine, error) {
 		}
 		e.put(d)
 	}
-	for _, id := range store.Triggers() {
+	ids, err := store.Triggers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the triggers: %w", err)
+	}
+	for _, id := range ids {
 		if e.byID[id] != nil {
 			continue
 		}

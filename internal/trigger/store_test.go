@@ -97,10 +97,10 @@ func (m *memory) Forget(_ context.Context, trigger string) error {
 	return nil
 }
 
-func (m *memory) Triggers() []string {
+func (m *memory) Triggers(context.Context) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Collect(maps.Keys(m.rows))
+	return slices.Collect(maps.Keys(m.rows)), nil
 }
 
 func (m *memory) PutDefinition(_ context.Context, name string, doc []byte) error {

@@ -18,6 +18,7 @@ const (
 	CodeRefused  = "WEBHOOK_TARGET_REFUSED" // the address of the webhook is not allowed
 	CodeInput    = "BAD_USER_INPUT"         // anything else in the input
 	CodeDisabled = "TRIGGERS_DISABLED"      // this gateway runs no triggers
+	CodeStore    = "TRIGGER_STORE_FAILED"   // nothing can be written at the moment
 	CodeClosed   = "SOURCE_CLOSED"          // the gateway is shutting down
 )
 

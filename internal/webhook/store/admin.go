@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -23,6 +24,9 @@ const (
 func (s *Store) States(_ context.Context, id string, yield func(key string, seq uint64, state []byte) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.blind {
+		return webhook.ErrFailed
+	}
 	t := s.triggers[id]
 	if t == nil {
 		return nil
@@ -40,10 +44,23 @@ func (s *Store) States(_ context.Context, id string, yield func(key string, seq 
 }
 
 // Triggers implements webhook.Log.
-func (s *Store) Triggers() []string {
+func (s *Store) Triggers(ctx context.Context) ([]string, error) {
+	ids := map[string]bool{}
+	info, err := s.deadInfo(ctx, jetstream.WithSubjectFilter("dead.>"))
+	if err != nil {
+		return nil, err
+	}
+	for subject := range info.State.Subjects {
+		_, rest, _ := strings.Cut(subject, ".")
+		id, _, _ := strings.Cut(rest, ".")
+		ids[id] = true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.triggers))
+	for id := range s.triggers {
+		ids[id] = true
+	}
+	return slices.Sorted(maps.Keys(ids)), nil
 }
 
 // Forget implements webhook.Log. The purges are one sync per stream.
@@ -51,36 +68,49 @@ func (s *Store) Forget(ctx context.Context, id string) error {
 	if err := checkTrigger(id); err != nil {
 		return err
 	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	s.mu.Lock()
-	if t := s.triggers[id]; t != nil {
-		for _, lanes := range []map[string]*lane{t.rows, t.once} {
-			for _, l := range lanes {
-				l.gone = true
-				for _, seq := range l.pending {
-					s.bodies.drop(seq)
-				}
+	if err := s.room(0); err != nil {
+		return fmt.Errorf("forget a trigger: %w", err)
+	}
+	return s.use(func(b *broker) error {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		s.forget(id)
+		for _, p := range []struct {
+			stream  jetstream.Stream
+			subject string
+		}{
+			{b.outbox, rowSpace},
+			{b.outbox, onceSpace},
+			{b.dead, "dead"},
+			{b.marks, "mark." + rowSpace},
+			{b.marks, "mark." + onceSpace},
+		} {
+			if err := b.purge(ctx, p.stream, p.subject+"."+id+".>", 0); err != nil {
+				return s.wrote(ctx, "forget a trigger", err)
 			}
 		}
-		delete(s.triggers, id)
+		return nil
+	})
+}
+
+// forget takes a trigger out of the index.
+func (s *Store) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.triggers[id]
+	if t == nil {
+		return
 	}
-	s.mu.Unlock()
-	for _, p := range []struct {
-		stream  jetstream.Stream
-		subject string
-	}{
-		{s.broker.outbox, rowSpace},
-		{s.broker.outbox, onceSpace},
-		{s.broker.dead, "dead"},
-		{s.broker.marks, "mark." + rowSpace},
-		{s.broker.marks, "mark." + onceSpace},
-	} {
-		if err := purgeStream(ctx, p.stream, p.subject+"."+id+".>", 0); err != nil {
-			return err
+	for _, lanes := range []map[string]*lane{t.rows, t.once} {
+		s.lanes -= len(lanes)
+		for _, l := range lanes {
+			l.gone = true
+			for _, seq := range l.pending {
+				s.bodies.drop(seq)
+			}
 		}
 	}
-	return nil
+	delete(s.triggers, id)
 }
 
 // PendingOf implements webhook.Admin.
@@ -114,7 +144,11 @@ func (s *Store) PendingOf(ctx context.Context, id string, p webhook.Page) ([]web
 	trim()
 	list := make([]webhook.Delivery, 0, len(page))
 	for _, e := range page {
-		d, err := s.broker.delivery(ctx, e.seq)
+		var d webhook.Delivery
+		err := s.use(func(b *broker) (err error) {
+			d, err = b.delivery(ctx, e.seq)
+			return err
+		})
 		if errors.Is(err, webhook.ErrNotFound) {
 			continue // delivered since
 		}
@@ -138,44 +172,54 @@ func (l *lane) attemptsOf(seq uint64) webhook.Attempts {
 func (s *Store) DeadOf(ctx context.Context, id string, p webhook.Page) ([]webhook.Delivery, error) {
 	var list []webhook.Delivery
 	for after := p.After; len(list) < cmp.Or(p.Limit, defaultPage); {
-		d, _, err := s.nextDead(ctx, id, after)
+		l, err := s.nextDead(ctx, id, after)
 		if errors.Is(err, webhook.ErrNotFound) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		list, after = append(list, d), d.Seq
+		list, after = append(list, l.Delivery), l.Seq
 	}
 	return list, nil
 }
 
-// nextDead returns the first dead letter of a trigger after a sequence of the
-// stream DEAD.
-func (s *Store) nextDead(ctx context.Context, id string, after uint64) (webhook.Delivery, record, error) {
-	if err := checkTrigger(id); err != nil {
-		return webhook.Delivery{}, record{}, err
-	}
-	return readDead(id)(s.broker.dead.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject("dead."+id+".>")))
+// letter is a dead letter: what people see of it, and its record.
+type letter struct {
+	webhook.Delivery
+
+	rec record
 }
 
-// readDead turns an answer of the stream DEAD into a delivery.
-func readDead(id string) func(*jetstream.RawStreamMsg, error) (webhook.Delivery, record, error) {
-	return func(m *jetstream.RawStreamMsg, err error) (webhook.Delivery, record, error) {
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return webhook.Delivery{}, record{}, webhook.ErrNotFound
-		}
-		if err != nil {
-			return webhook.Delivery{}, record{}, fmt.Errorf("read dead letters: %w", err)
-		}
-		key, attempts, r, err := decodeDead(m.Data)
-		if err != nil {
-			return webhook.Delivery{}, record{}, fmt.Errorf("dead letter %d: %w", m.Sequence, err)
-		}
-		d := r.delivery(id, key, m.Sequence)
-		d.Attempts = attempts
-		return d, r, nil
+// nextDead returns the first dead letter of a trigger after a sequence of the
+// stream DEAD.
+func (s *Store) nextDead(ctx context.Context, id string, after uint64) (l letter, err error) {
+	if err := checkTrigger(id); err != nil {
+		return l, err
 	}
+	err = s.use(func(b *broker) error {
+		m, err := b.dead.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject("dead."+id+".>"))
+		l, err = readDead(id, m, err)
+		return err
+	})
+	return l, err
+}
+
+// readDead turns an answer of the stream DEAD into a dead letter.
+func readDead(id string, m *jetstream.RawStreamMsg, err error) (letter, error) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return letter{}, webhook.ErrNotFound
+	}
+	if err != nil {
+		return letter{}, fmt.Errorf("read dead letters: %w", err)
+	}
+	key, attempts, r, err := decodeDead(m.Data)
+	if err != nil {
+		return letter{}, fmt.Errorf("dead letter %d: %w", m.Sequence, err)
+	}
+	l := letter{r.delivery(id, key, m.Sequence), r}
+	l.Attempts = attempts
+	return l, nil
 }
 
 // Resend implements webhook.Admin.
@@ -183,35 +227,39 @@ func (s *Store) Resend(ctx context.Context, trigger, id string) error {
 	if err := checkTrigger(trigger); err != nil {
 		return err
 	}
-	d, r, err := readDead(trigger)(s.broker.dead.GetLastMsgForSubject(ctx, deadSubject(trigger, id)))
+	var l letter
+	err := s.use(func(b *broker) error {
+		m, err := b.dead.GetLastMsgForSubject(ctx, deadSubject(trigger, id))
+		l, err = readDead(trigger, m, err)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	return s.revive(ctx, []webhook.Delivery{d}, []record{r})
+	return s.revive(ctx, []letter{l})
 }
 
 // ResendAll implements webhook.Admin. Those that die again meanwhile are not
 // among them.
 func (s *Store) ResendAll(ctx context.Context, trigger string) (int, error) {
-	info, err := s.broker.dead.Info(ctx)
+	info, err := s.deadInfo(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read dead letters: %w", err)
+		return 0, err
 	}
 	n := 0
 	for after, more := uint64(0), true; more; {
-		var list []webhook.Delivery
-		var records []record
+		var list []letter
 		for len(list) < resendBatch {
-			d, r, err := s.nextDead(ctx, trigger, after)
-			if more = err == nil && d.Seq <= info.State.LastSeq; !more {
+			l, err := s.nextDead(ctx, trigger, after)
+			if more = err == nil && l.Seq <= info.State.LastSeq; !more {
 				if err != nil && !errors.Is(err, webhook.ErrNotFound) {
 					return n, err
 				}
 				break
 			}
-			list, records, after = append(list, d), append(records, r), d.Seq
+			list, after = append(list, l), l.Seq
 		}
-		if err := s.revive(ctx, list, records); err != nil {
+		if err := s.revive(ctx, list); err != nil {
 			return n, err
 		}
 		n += len(list)
@@ -220,16 +268,15 @@ func (s *Store) ResendAll(ctx context.Context, trigger string) (int, error) {
 }
 
 // revive queues dead letters beside the rows and removes them from the list.
-func (s *Store) revive(ctx context.Context, list []webhook.Delivery, records []record) error {
+func (s *Store) revive(ctx context.Context, list []letter) error {
 	msgs := make([]staged, len(list))
-	for i, d := range list {
-		tok, hashed := token(d.Key)
-		r := records[i]
-		r.resent = true
+	for i, l := range list {
+		tok, hashed := token(l.Key)
+		l.rec.resent = true
 		if hashed {
-			r.key = d.Key
+			l.rec.key = l.Key
 		}
-		msgs[i] = staged{once: true, trigger: d.Trigger, token: tok, key: d.Key, rec: r}
+		msgs[i] = staged{once: true, trigger: l.Trigger, token: tok, key: l.Key, rec: l.rec}
 		if err := msgs[i].encode(); err != nil {
 			return err
 		}
@@ -237,36 +284,59 @@ func (s *Store) revive(ctx context.Context, list []webhook.Delivery, records []r
 	if _, err := s.submit(msgs); err != nil {
 		return err
 	}
-	for _, d := range list {
-		if err := s.broker.dead.DeleteMsg(ctx, d.Seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-			return fmt.Errorf("remove a dead letter: %w", err)
-		}
+	if err := s.room(0); err != nil {
+		return fmt.Errorf("remove a dead letter: %w", err)
 	}
-	return nil
+	return s.use(func(b *broker) error {
+		for _, l := range list {
+			if err := b.erase(ctx, b.dead, l.Seq); err != nil {
+				return s.wrote(ctx, "remove a dead letter", err)
+			}
+		}
+		return nil
+	})
+}
+
+// deadInfo describes the stream of dead letters.
+func (s *Store) deadInfo(ctx context.Context, opts ...jetstream.StreamInfoOpt) (info *jetstream.StreamInfo, err error) {
+	err = s.use(func(b *broker) error {
+		if info, err = b.dead.Info(ctx, opts...); err != nil {
+			return fmt.Errorf("read dead letters: %w", err)
+		}
+		return nil
+	})
+	return info, err
 }
 
 // Count implements webhook.Admin.
 func (s *Store) Count(ctx context.Context, trigger string) (webhook.Counts, error) {
-	var c webhook.Counts
-	s.mu.Lock()
-	for id, t := range s.triggers {
-		if trigger == "" || id == trigger {
-			c.Pending += t.pending
-		}
-	}
-	s.mu.Unlock()
+	c := webhook.Counts{Pending: s.pending(trigger)}
 	if trigger == "" {
-		info, err := s.broker.dead.Info(ctx)
-		if err != nil {
-			return c, fmt.Errorf("count dead letters: %w", err)
+		info, err := s.deadInfo(ctx)
+		if err == nil {
+			c.Dead = int(info.State.Msgs) //nolint:gosec // bounded by Options.DeadMax
 		}
-		c.Dead = int(info.State.Msgs) //nolint:gosec // bounded by Options.DeadMax
-		return c, nil
+		return c, err
 	}
-	info, err := s.broker.dead.Info(ctx, jetstream.WithSubjectFilter("dead."+trigger+".>"))
-	if err != nil {
-		return c, fmt.Errorf("count dead letters: %w", err)
+	info, err := s.deadInfo(ctx, jetstream.WithSubjectFilter("dead."+trigger+".>"))
+	if err == nil {
+		c.Dead = len(info.State.Subjects)
 	}
-	c.Dead = len(info.State.Subjects)
-	return c, nil
+	return c, err
+}
+
+// pending counts what a trigger has to deliver; "" is all of them.
+func (s *Store) pending(trigger string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if trigger != "" {
+		if t := s.triggers[trigger]; t != nil {
+			n = t.pending
+		}
+		return n
+	}
+	for _, t := range s.triggers {
+		n += t.pending
+	}
+	return n
 }

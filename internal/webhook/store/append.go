@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -119,7 +120,7 @@ func (s *Store) write() {
 	for stopped := false; !stopped; {
 		select {
 		case <-s.wakeWriter:
-		case <-s.stop:
+		case <-s.ctx.Done():
 			stopped = true
 		}
 		s.mu.Lock()
@@ -127,15 +128,29 @@ func (s *Store) write() {
 		s.queue = nil
 		s.mu.Unlock()
 		if len(queue) > 0 {
-			s.writing.Lock()
-			g := group{s: s, rows: map[rowID]bool{}}
-			for _, r := range queue {
-				g.add(r)
-			}
-			g.flush()
-			s.writing.Unlock()
+			s.writeAll(queue)
 		}
 	}
+}
+
+func (s *Store) writeAll(queue []*request) {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	g := group{s: s, rows: map[rowID]bool{}, err: s.failed}
+	if errors.Is(g.err, webhook.ErrClosed) {
+		g.err = nil // these came before
+	}
+	s.mu.Unlock()
+	if s.broker == nil && g.err == nil {
+		g.err = webhook.ErrFailed
+	}
+	for _, r := range queue {
+		g.add(r)
+	}
+	g.flush()
 }
 
 type rowID struct {
@@ -211,14 +226,31 @@ func (g *group) flush() {
 	}
 	var seqs []uint64
 	if g.err == nil {
+		if err := g.s.room(g.bytes); err != nil {
+			g.refuse(err)
+			return
+		}
 		g.expect()
-		seqs, g.err = g.s.broker.publish(g.msgs, g.s.opts)
+		seqs, g.err = g.s.broker.publishAll(g.msgs, g.s.opts)
 	}
 	if g.err != nil {
 		g.fail()
 	} else {
 		g.index(seqs)
 	}
+	g.end()
+}
+
+// refuse gives an error to the group's requests: nothing was written.
+func (g *group) refuse(err error) {
+	for _, m := range g.msgs {
+		m.req.err = err
+	}
+	g.end()
+}
+
+// end answers the requests of which all is done.
+func (g *group) end() {
 	for _, m := range g.msgs {
 		if m.req.left--; m.req.left == 0 {
 			close(m.req.done)
@@ -229,17 +261,11 @@ func (g *group) flush() {
 }
 
 // fail gives the error to the group's requests and, as nobody knows what of
-// the group is in the stream, to all to come: opening the store again tells.
+// the group is in the stream, to all to come, until the store is mended.
 func (g *group) fail() {
+	g.err = g.s.fail(g.err)
 	for _, m := range g.msgs {
 		m.req.err = g.err
-	}
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	if g.s.failed == nil {
-		g.err = fmt.Errorf("%w: %w", webhook.ErrFailed, g.err)
-		g.s.failed = g.err
-		g.s.opts.Log.Error("outbox: a write failed, nothing is accepted until the process starts again", "err", g.err)
 	}
 }
 
@@ -271,9 +297,9 @@ func (g *group) index(seqs []uint64) {
 	}
 }
 
-// publish writes messages of different subjects and returns their sequences.
-func (b *broker) publish(msgs []*staged, o Options) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+// publishAll writes messages of different subjects and returns their sequences.
+func (b *broker) publishAll(msgs []*staged, o Options) ([]uint64, error) {
+	ctx, cancel := b.bound(context.Background())
 	defer cancel()
 	if o.Dir != "" && o.Sync == Always && len(msgs) >= batchFrom {
 		return b.publishBatch(ctx, msgs)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 )
@@ -26,8 +27,10 @@ type lane struct {
 
 	out     bool     // with the deliverer
 	dirty   bool     // in Store.dirty
+	resting bool     // in Store.resting
 	gone    bool     // purged or forgotten: no longer in the index
-	loaded  uint32   // checksum of the id of pending[0], once Load has read it
+	loaded  uint32   // checksum of the id that Load read last
+	taken   uint64   // and its sequence
 	state   string   // after the last message; "": at rest
 	last    uint64   // sequence of the newest message
 	oldest  uint64   // all below is purged; 0: nothing is known to be there
@@ -93,6 +96,7 @@ func (s *Store) laneLocked(once bool, trig, token string) *lane {
 	if l == nil {
 		l = &lane{trig: t, token: token, once: once}
 		t.lanes(once)[token] = l
+		s.lanes++
 	}
 	return l
 }
@@ -105,9 +109,25 @@ func (s *Store) findLocked(once bool, trig, token string) *lane {
 	return nil
 }
 
+// allLocked goes through all lanes.
+func (s *Store) allLocked() iter.Seq[*lane] {
+	return func(yield func(*lane) bool) {
+		for _, t := range s.triggers {
+			for _, lanes := range []map[string]*lane{t.rows, t.once} {
+				for _, l := range lanes {
+					if !yield(l) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
 // dropLocked takes an idle lane out of the index.
 func (s *Store) dropLocked(l *lane) {
 	l.gone = true
+	s.lanes--
 	delete(l.trig.lanes(l.once), l.token)
 	if len(l.trig.rows) == 0 && len(l.trig.once) == 0 && s.triggers[l.trig.id] == l.trig {
 		delete(s.triggers, l.trig.id)
@@ -116,6 +136,7 @@ func (s *Store) dropLocked(l *lane) {
 
 // addLocked notes a message that is in the stream now.
 func (s *Store) addLocked(l *lane, seq uint64, r *record) {
+	s.last = max(s.last, seq)
 	if l.oldest == 0 {
 		l.oldest = seq
 	}
@@ -144,7 +165,7 @@ func (s *Store) announceLocked(l *lane) {
 
 // cleanLocked queues a lane for the sweeper, if there is something to purge.
 func (s *Store) cleanLocked(l *lane) {
-	if l.dirty || l.gone || l.keepFrom() <= l.oldest && !l.idle() {
+	if l.dirty || l.resting || l.gone || l.keepFrom() <= l.oldest && !l.idle() {
 		return
 	}
 	l.dirty = true

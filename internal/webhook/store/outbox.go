@@ -30,14 +30,10 @@ func (s *Store) Announce(ready func(webhook.Lane, time.Time)) {
 	defer s.mu.Unlock()
 	s.ready = ready
 	var waiting []*lane
-	for _, t := range s.triggers {
-		for _, rows := range []map[string]*lane{t.rows, t.once} {
-			for _, l := range rows {
-				l.out = l.out && ready != nil
-				if len(l.pending) > 0 && !l.out {
-					waiting = append(waiting, l)
-				}
-			}
+	for l := range s.allLocked() {
+		l.out = l.out && ready != nil
+		if len(l.pending) > 0 && !l.out {
+			waiting = append(waiting, l)
 		}
 	}
 	slices.SortFunc(waiting, func(a, b *lane) int { return cmp.Compare(a.pending[0], b.pending[0]) })
@@ -61,14 +57,23 @@ func (s *Store) Load(ctx context.Context, handle webhook.Lane) (webhook.Delivery
 	d, cached := s.bodies.bySeq[seq]
 	s.mu.Unlock()
 	if !cached {
-		var err error
-		if d, err = s.broker.delivery(ctx, seq); err != nil {
+		err := s.use(func(b *broker) (err error) {
+			d, err = b.delivery(ctx, seq)
+			return err
+		})
+		if errors.Is(err, webhook.ErrNotFound) {
+			s.opts.Log.Error("outbox: a delivery is lost", "subject", l.subject(), "err", err)
+			s.mu.Lock()
+			l.taken, l.loaded = seq, 0
+			s.mu.Unlock()
+		}
+		if err != nil {
 			return webhook.Delivery{}, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l.loaded = sum(d.ID)
+	l.taken, l.loaded = seq, sum(d.ID)
 	if l.mark != nil && l.mark.head == seq {
 		d.Attempts = l.mark.attempts
 	}
@@ -118,9 +123,16 @@ func (s *Store) conclude(handle webhook.Lane) error {
 		s.mu.Unlock()
 		return nil
 	}
-	if !l.out || len(l.pending) == 0 {
+	if !l.out {
 		s.mu.Unlock()
 		return webhook.ErrNotTaken
+	}
+	if len(l.pending) == 0 || l.pending[0] != l.taken { // the store was mended since
+		defer s.mu.Unlock()
+		l.out = false
+		s.announceLocked(l)
+		s.cleanLocked(l)
+		return nil
 	}
 	seq := l.pending[0]
 	if l.pending = l.pending[1:]; len(l.pending) == 0 {
@@ -152,9 +164,13 @@ func (s *Store) Retry(handle webhook.Lane, a webhook.Attempts) error {
 		s.mu.Unlock()
 		return nil
 	}
-	if !l.out || len(l.pending) == 0 {
+	if !l.out {
 		s.mu.Unlock()
 		return webhook.ErrNotTaken
+	}
+	if len(l.pending) == 0 || l.pending[0] != l.taken {
+		s.mu.Unlock()
+		return nil
 	}
 	m := mark{head: l.pending[0], headSum: l.loaded, attempts: a}
 	if l.mark != nil {
@@ -169,13 +185,16 @@ func (s *Store) Retry(handle webhook.Lane, a webhook.Attempts) error {
 // putMark writes the lane's mark without waiting for an answer: one that is
 // lost repeats a delivery. The lane is out, so nobody else writes its mark.
 func (s *Store) putMark(l *lane) {
-	if s.opts.Dir == "" {
-		return
-	}
 	s.mu.Lock()
-	data := l.mark.encode(nil)
+	var data []byte
+	if s.opts.Dir != "" && s.failed == nil && l.mark != nil {
+		data = l.mark.encode()
+	}
 	s.mu.Unlock()
-	if err := s.broker.nc.Publish(l.markSubject(), data); err != nil {
+	if data == nil {
+		return // nobody would keep it; a store that is mended writes what it has
+	}
+	if err := s.use(func(b *broker) error { return b.nc.Publish(l.markSubject(), data) }); err != nil {
 		s.opts.Log.Debug("outbox: a mark is lost", "err", err)
 	}
 }
@@ -190,9 +209,16 @@ func (s *Store) Bury(ctx context.Context, handle webhook.Lane, a webhook.Attempt
 	if err != nil {
 		return err
 	}
-	r := record{kind: d.Kind, resent: d.Resent, time: d.Time, id: d.ID, body: d.Body}
-	if _, err := s.broker.js.Publish(ctx, deadSubject(d.Trigger, d.ID), encodeDead(d.Key, a, &r)); err != nil {
+	if err := s.room(len(d.Body)); err != nil {
 		return fmt.Errorf("write a dead letter: %w", err)
+	}
+	r := record{kind: d.Kind, resent: d.Resent, time: d.Time, id: d.ID, body: d.Body}
+	err = s.use(func(b *broker) error {
+		_, err := b.publish(ctx, deadSubject(d.Trigger, d.ID), encodeDead(d.Key, a, &r))
+		return s.wrote(ctx, "write a dead letter", err)
+	})
+	if err != nil {
+		return err
 	}
 	return s.conclude(handle)
 }

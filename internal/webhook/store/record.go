@@ -134,8 +134,8 @@ type mark struct {
 	attempts webhook.Attempts
 }
 
-func (m *mark) encode(b []byte) []byte {
-	b = append(b, version)
+func (m *mark) encode() []byte {
+	b := []byte{version}
 	b = binary.AppendUvarint(b, m.done)
 	b = binary.BigEndian.AppendUint32(b, m.doneSum)
 	b = binary.AppendUvarint(b, m.head)

@@ -50,7 +50,7 @@ func FuzzRecords(f *testing.F) {
 	m := mark{done: 7, doneSum: 1, head: 9, headSum: 2, attempts: sampleAttempts}
 	f.Add(r.encode(nil))
 	f.Add((&record{silent: true, resent: true}).encode(nil))
-	f.Add(m.encode(nil))
+	f.Add(m.encode())
 	f.Add(encodeDead("key", sampleAttempts, &r))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if r, err := decodeRecord(b); err == nil {
@@ -60,7 +60,7 @@ func FuzzRecords(f *testing.F) {
 			}
 		}
 		if m, err := decodeMark(b); err == nil {
-			if again, err := decodeMark(m.encode(nil)); err != nil || again != m {
+			if again, err := decodeMark(m.encode()); err != nil || again != m {
 				t.Fatalf("mark %+v came back as %+v, %v", m, again, err)
 			}
 		}
@@ -114,14 +114,14 @@ func TestMarkOfAnotherMessage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &Store{triggers: map[string]*trigger{}, wakeSweeper: make(chan struct{}, 1)}
-			marks := map[string]mark{"mark.row.t.kYQ": c.m}
+			r := recovery{s: s, marks: map[string]mark{"mark.row.t.kYQ": c.m}}
 			for seq := uint64(5); seq <= 6; seq++ {
-				if err := s.recoverLocked(marks, "row.t.kYQ", seq, fire.encode(nil)); err != nil {
+				if err := r.take("row.t.kYQ", seq, fire.encode(nil)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			l := s.findLocked(false, "t", "kYQ")
-			s.settleLocked(l)
+			r.settle()
 			tries := 0
 			if len(l.pending) > 0 {
 				tries = l.attemptsOf(l.pending[0]).Count

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,19 +26,22 @@ const (
 	marksStream  = "MARKS"
 	deadStream   = "DEAD"
 	defsStream   = "DEFINITIONS"
+	livingStream = "LIVING"
 )
 
 const (
 	maxPayload  = 8<<20 - 64<<10
+	maxStore    = 1 << 50 // the disk is the limit; by default it is what was free at the start
 	startWait   = 30 * time.Second
 	requestWait = 60 * time.Second // a disk that hangs longer has failed
 )
 
-// broker is the embedded server with one connection to it, and the lock on
-// its directory.
+// broker is the embedded server with one connection to it.
 type broker struct {
-	lock   *os.File // nil in memory
-	tmp    string   // in memory: the directory that the server insists on
+	ctx    context.Context //nolint:containedctx // ends with the first write that fails: the server does not answer all others
+	cancel context.CancelCauseFunc
+
+	tmp    string // in memory: the directory that the server insists on
 	srv    *server.Server
 	nc     *nats.Conn
 	js     jetstream.JetStream
@@ -44,35 +49,36 @@ type broker struct {
 	marks  jetstream.Stream
 	dead   jetstream.Stream
 	defs   jetstream.Stream
+	living jetstream.Stream
 }
 
-// startBroker takes the lock, starts the server and opens the streams.
-func startBroker(ctx context.Context, o Options) (_ *broker, err error) {
+// startBroker starts the server and opens the streams. alarm is called when the
+// server complains.
+func startBroker(ctx context.Context, o Options, alarm func()) (_ *broker, err error) {
 	b := &broker{}
+	b.ctx, b.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			b.close()
 		}
 	}()
 	dir := o.Dir
-	if dir != "" {
-		b.lock, err = lockDir(dir)
-	} else {
-		b.tmp, err = os.MkdirTemp("", "tycostream-outbox-")
+	if dir == "" {
+		if b.tmp, err = os.MkdirTemp("", "tycostream-outbox-"); err != nil {
+			return nil, err
+		}
 		dir = b.tmp
-	}
-	if err != nil {
-		return nil, err
 	}
 	b.srv, err = server.NewServer(&server.Options{
 		ServerName: "tycostream", DontListen: true, NoSigs: true, DisableJetStreamBanner: true,
 		JetStream: true, StoreDir: dir, SyncAlways: o.Dir != "" && o.Sync == Always, SyncInterval: o.Interval,
-		MaxPayload: maxPayload + 64<<10, MaxPending: 256 << 20, // it warns of a payload beyond 8 MiB
+		JetStreamMaxStore: maxStore,
+		MaxPayload:        maxPayload + 64<<10, MaxPending: 256 << 20, // it warns of a payload beyond 8 MiB
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configure the outbox: %w", err)
 	}
-	said := &complaints{log: o.Log}
+	said := &complaints{log: o.Log, alarm: alarm}
 	b.srv.SetLoggerV2(said, false, false, false)
 	b.srv.Start()
 	if !b.srv.ReadyForConnections(startWait) || !b.srv.JetStreamEnabled() {
@@ -105,11 +111,12 @@ func (b *broker) openStreams(ctx context.Context, o Options) error {
 		{&b.dead, jetstream.StreamConfig{
 			Name: deadStream, Subjects: []string{"dead.>"}, MaxMsgsPerSubject: 1, MaxMsgs: int64(o.DeadMax), MaxAge: o.DeadAge,
 		}},
-		{&b.defs, jetstream.StreamConfig{Name: defsStream, Subjects: []string{"def.>"}, MaxMsgsPerSubject: 1}},
+		{&b.defs, jetstream.StreamConfig{Name: defsStream, Subjects: []string{"def.>"}}},
+		{&b.living, jetstream.StreamConfig{Name: livingStream, Subjects: []string{livingSubject}, MaxMsgsPerSubject: 1}},
 	} {
 		s.cfg.Storage, s.cfg.AllowDirect, s.cfg.Retention = storage, true, jetstream.LimitsPolicy
 		s.cfg.Duplicates = 100 * time.Millisecond // no message ids are used; a long window is read again at each start
-		stream, err := b.js.CreateOrUpdateStream(ctx, s.cfg)
+		stream, err := b.openStream(ctx, s.cfg)
 		if err != nil {
 			return fmt.Errorf("open stream %s: %w", s.cfg.Name, err)
 		}
@@ -118,20 +125,52 @@ func (b *broker) openStreams(ctx context.Context, o Options) error {
 	return nil
 }
 
+// openStream opens a stream and makes it what it has to be. One that is as it
+// has to be is only read: then a gateway also starts on a full disk.
+func (b *broker) openStream(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	stream, err := b.js.Stream(ctx, want.Name)
+	if err == nil {
+		have := stream.CachedInfo().Config
+		if slices.Equal(have.Subjects, want.Subjects) && max(have.MaxMsgs, 0) == want.MaxMsgs && have.MaxAge == want.MaxAge &&
+			max(have.MaxMsgsPerSubject, 0) == want.MaxMsgsPerSubject && have.AllowRollup == want.AllowRollup &&
+			have.AllowAtomicPublish == want.AllowAtomicPublish && have.PersistMode == want.PersistMode && have.Duplicates == want.Duplicates {
+			return stream, nil
+		}
+	}
+	return b.js.CreateOrUpdateStream(ctx, want)
+}
+
 func (b *broker) close() {
 	if b.nc != nil {
-		b.settle()
+		_ = b.settle(context.Background()) // a mark that is lost repeats a delivery
 		b.nc.Close()
 	}
 	if b.srv != nil {
 		b.srv.Shutdown()
 		b.srv.WaitForShutdown()
 	}
-	if b.lock != nil {
-		_ = b.lock.Close()
-	}
 	if b.tmp != "" {
 		_ = os.RemoveAll(b.tmp)
+	}
+}
+
+// errHangs is what end returns of a server that does not end.
+var errHangs = errors.New("the embedded server hangs")
+
+// end is close for a server whose streams may be locked for good.
+func (b *broker) end() error {
+	ended := make(chan struct{})
+	go func() {
+		b.close()
+		close(ended)
+	}()
+	limit := time.NewTimer(startWait)
+	defer limit.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-limit.C:
+		return errHangs
 	}
 }
 
@@ -140,20 +179,66 @@ const lastMark = "mark.last"
 
 // settle waits until the marks, which have no answer, are in their stream: it
 // takes messages in order, and answers this one.
-func (b *broker) settle() {
+func (b *broker) settle(ctx context.Context) error {
 	if b.marks == nil {
-		return
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestWait)
+	if _, err := b.publish(ctx, lastMark, nil); err != nil {
+		return fmt.Errorf("write a mark: %w", err)
+	}
+	return b.purge(ctx, b.marks, lastMark, 0) // what is left of it is ignored
+}
+
+// bound returns a context for a write: it ends with ctx, with the first write
+// that fails, and in time.
+func (b *broker) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, requestWait)
+	stop := context.AfterFunc(b.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// publish writes one message and waits until it is stored.
+func (b *broker) publish(ctx context.Context, subject string, data []byte) (seq uint64, err error) {
+	ctx, cancel := b.bound(ctx)
 	defer cancel()
-	if _, err := b.js.Publish(ctx, lastMark, nil); err == nil {
-		_ = purgeStream(ctx, b.marks, lastMark, 0) // what is left of it is ignored
+	ack, err := b.js.Publish(ctx, subject, data)
+	if err != nil {
+		return 0, err
 	}
+	return ack.Sequence, nil
+}
+
+// purge removes what the subject holds below keep; 0: everything.
+func (b *broker) purge(ctx context.Context, stream jetstream.Stream, subject string, keep uint64) error {
+	ctx, cancel := b.bound(ctx)
+	defer cancel()
+	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSubject(subject)}
+	if keep > 0 {
+		opts = append(opts, jetstream.WithPurgeSequence(keep))
+	}
+	if err := stream.Purge(ctx, opts...); err != nil {
+		return fmt.Errorf("purge %s: %w", subject, err)
+	}
+	return nil
+}
+
+// check asks every stream for an error of an earlier write: a purge says so, even
+// of a subject that is not there.
+func (b *broker) check(ctx context.Context) error {
+	for _, stream := range []jetstream.Stream{b.outbox, b.marks, b.dead, b.defs, b.living} {
+		if stream == nil {
+			continue // it is starting
+		}
+		if err := b.purge(ctx, stream, "nothing", 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockDir creates the directory and keeps other processes out of it.
 func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w: set DATA_DIR to one that can be written, or leave it empty (DATA_DIR=) to keep triggers in memory", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's directory
@@ -204,8 +289,38 @@ func (b *broker) scan(ctx context.Context, stream, subject string, yield func(su
 // complaints hands the server's warnings and errors to our log and keeps the
 // newest error for the text that follows it.
 type complaints struct {
-	log  *slog.Logger
-	last atomic.Pointer[string]
+	log   *slog.Logger
+	alarm func() // what it complains of may be a write that nobody waits for
+	last  atomic.Pointer[string]
+
+	mu     sync.Mutex // guards what follows
+	window time.Time  // began then
+	said   int        // in it
+}
+
+// A server that cannot write says so for every message.
+const (
+	complaintWindow = 10 * time.Second
+	complaintsMax   = 5 // in a window
+)
+
+// say logs unless too much was said.
+func (c *complaints) say(level slog.Level, text string) {
+	c.mu.Lock()
+	left := 0
+	if time.Since(c.window) > complaintWindow {
+		left, c.window, c.said = max(0, c.said-complaintsMax), time.Now(), 0
+	}
+	c.said++
+	quiet := c.said > complaintsMax
+	c.mu.Unlock()
+	switch {
+	case quiet:
+	case left > 0:
+		c.log.Log(context.Background(), level, "outbox", "text", text, "left_out", left)
+	default:
+		c.log.Log(context.Background(), level, "outbox", "text", text)
+	}
 }
 
 func (c *complaints) err() error {
@@ -218,13 +333,14 @@ func (c *complaints) err() error {
 func (c *complaints) keep(format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	c.last.Store(&text)
-	c.log.Error("outbox", "text", text)
+	c.say(slog.LevelError, text)
+	c.alarm()
 }
 
 func (c *complaints) Errorf(format string, v ...any) { c.keep(format, v) }
 func (c *complaints) Fatalf(format string, v ...any) { c.keep(format, v) }
 func (c *complaints) Warnf(format string, v ...any) {
-	c.log.Warn("outbox", "text", fmt.Sprintf(format, v...))
+	c.say(slog.LevelWarn, fmt.Sprintf(format, v...))
 }
 func (c *complaints) Noticef(string, ...any) {}
 func (c *complaints) Debugf(string, ...any)  {}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -54,8 +55,15 @@ func (o Options) withDefaults() Options {
 // Store is the outbox. Make one with [Open].
 type Store struct {
 	opts   Options
-	broker *broker
-	wg     sync.WaitGroup // the writer and the sweeper
+	lock   *os.File           // nil in memory
+	ctx    context.Context    //nolint:containedctx // the goroutines' life, which Close ends
+	cancel context.CancelFunc //
+	wg     sync.WaitGroup     // the writer, the sweeper and the mender
+
+	// life is held for reading by whoever uses the server, and for writing
+	// while it is started anew. It comes before writing.
+	life   sync.RWMutex
+	broker *broker // nil while there is none
 
 	// writing serializes what changes the outbox stream: a group of appends, a
 	// purge. It comes before mu.
@@ -66,14 +74,25 @@ type Store struct {
 	ready    func(webhook.Lane, time.Time)
 	queue    []*request // appends that wait for the writer
 	dirty    []*lane    // lanes with messages to purge
+	resting  []*lane    // lanes that are to go whole, see retire
+	since    time.Time  // of the first of resting
+	sweeping bool       // the sweeper is at work
+	last     uint64     // sequence of the newest message that the index knows
 	bodies   cache
-	failed   error // set once: the write that failed, or ErrClosed
+	lanes    int   // in triggers
+	failed   error // the write that failed, until the store is mended; or ErrClosed
+	full     bool  // the disk is, as far as is known
+	blind    bool  // the index does not know what is in the stream
+	closed   bool
 
-	orphans []string // marks of nothing, until the sweeper has purged them; its own
+	defs    sync.Mutex          // held while a definition is written; comes before life
+	defSeqs map[string][]uint64 // sequences of each definition's documents, the newest last
+
+	leftovers leftovers // the sweeper's own
 
 	wakeWriter  chan struct{} // one slot
 	wakeSweeper chan struct{} // one slot
-	stop        chan struct{}
+	wakeMender  chan struct{} // one slot
 }
 
 var _ webhook.Store = (*Store)(nil)
@@ -81,20 +100,24 @@ var _ webhook.Store = (*Store)(nil)
 // Open takes the directory, starts the server in it and reads what is there.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o = o.withDefaults()
-	b, err := startBroker(ctx, o)
-	if err != nil {
-		return nil, err
-	}
 	s := &Store{
-		opts: o, broker: b, triggers: map[string]*trigger{}, bodies: newCache(o.Cache),
-		wakeWriter: make(chan struct{}, 1), wakeSweeper: make(chan struct{}, 1), stop: make(chan struct{}),
+		opts: o, triggers: map[string]*trigger{}, bodies: newCache(o.Cache),
+		wakeWriter: make(chan struct{}, 1), wakeSweeper: make(chan struct{}, 1), wakeMender: make(chan struct{}, 1),
 	}
-	if err := s.recover(ctx); err != nil {
-		b.close()
+	if o.Dir != "" {
+		var err error
+		if s.lock, err = lockDir(o.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.start(ctx); err != nil {
+		s.unlock()
 		return nil, err
 	}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.wg.Go(s.write)
 	s.wg.Go(s.sweep)
+	s.wg.Go(s.mend)
 	return s, nil
 }
 
@@ -102,29 +125,42 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // Only a store that is no longer used may be closed.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	closed := s.failed != nil && s.stopped()
-	if s.failed == nil {
-		s.failed = webhook.ErrClosed
-	}
-	s.ready = nil
+	closed := s.closed
+	s.closed, s.failed, s.ready = true, webhook.ErrClosed, nil
 	s.mu.Unlock()
 	if closed {
 		return nil
 	}
-	close(s.stop)
+	s.cancel()
 	s.wg.Wait()
-	s.broker.close()
-	return nil
+	s.life.Lock()
+	defer s.life.Unlock()
+	var err error
+	if s.broker != nil {
+		err = s.broker.end()
+		s.broker = nil
+	}
+	s.unlock()
+	return err
 }
 
-func (s *Store) stopped() bool {
-	select {
-	case <-s.stop:
-		return true
-	default:
-		return false
+func (s *Store) unlock() {
+	if s.lock != nil {
+		_ = s.lock.Close()
 	}
 }
+
+// use calls f with the server.
+func (s *Store) use(f func(b *broker) error) error {
+	s.life.RLock()
+	defer s.life.RUnlock()
+	if s.broker == nil {
+		return webhook.ErrFailed
+	}
+	return f(s.broker)
+}
+
+func (s *Store) stopped() bool { return s.ctx.Err() != nil }
 
 // wake puts a signal into a slot that may have one.
 func wake(slot chan struct{}) {

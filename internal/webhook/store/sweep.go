@@ -2,11 +2,20 @@ package store
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"slices"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
+
+// Rows at rest go together, because each time the living are listed: when they
+// are many beside those that stay, or after a while.
+const (
+	restingMin = 1000
+	restingAge = time.Minute
+	sweepRetry = 2 * time.Second
+)
+
+var errTooManyGaps = errors.New("the outbox has too many gaps; rows at rest stay in it")
 
 // sweep is the sweeper's goroutine. It purges messages that are delivered and
 // superseded, and all of a row that is at rest. Under Always the server syncs
@@ -14,34 +23,52 @@ import (
 // half of the disk. Nobody waits for it, and a row that fires again before its
 // turn has its old messages replaced by that append.
 func (s *Store) sweep() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	s.purgeOrphans(ctx)
-	for {
+	look := time.NewTicker(restingAge / 4)
+	defer look.Stop()
+	for !s.stopped() {
+		err := s.purgeLeftovers(s.ctx)
+		if err == nil {
+			err = s.cleanAll(s.ctx)
+		}
+		if err == nil && s.restingDue() {
+			err = s.retire(s.ctx)
+		}
+		if err != nil && !s.stopped() {
+			s.opts.Log.Warn("outbox: what is delivered stays for now", "err", err)
+			s.rest(sweepRetry)
+			continue
+		}
+		select {
+		case <-s.wakeSweeper:
+		case <-look.C:
+		case <-s.ctx.Done():
+		}
+	}
+}
+
+// cleanAll works on dirty lanes until there are none, or many rows are at rest.
+func (s *Store) cleanAll(ctx context.Context) error {
+	for !s.stopped() && !s.restingDue() {
 		l := s.nextDirty()
 		if l == nil {
-			select {
-			case <-s.wakeSweeper:
-				continue
-			case <-s.stop:
-				return
-			}
+			return nil
 		}
 		took, err := s.clean(ctx, l)
 		if err != nil {
-			// The messages stay until the next start finds them again.
-			s.opts.Log.Warn("outbox: purge", "subject", l.subject(), "err", err)
+			s.again(l)
+			return err
 		}
-		if !s.rest(took) {
-			return
-		}
+		s.pace(took)
 	}
+	wake(s.wakeSweeper)
+	return nil
 }
 
 func (s *Store) nextDirty() *lane {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.dirty) == 0 {
+	s.sweeping = len(s.dirty) > 0
+	if !s.sweeping {
 		s.dirty = nil
 		return nil
 	}
@@ -52,81 +79,178 @@ func (s *Store) nextDirty() *lane {
 	return l
 }
 
-// rest waits for d and reports whether the store is still open.
-func (s *Store) rest(d time.Duration) bool {
-	if d == 0 || s.opts.Dir == "" || s.opts.Sync != Always {
-		return !s.stopped()
+// again has a lane swept once more.
+func (s *Store) again(l *lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cleanLocked(l)
+}
+
+// pace rests as long as a purge took, where each is synced.
+func (s *Store) pace(took time.Duration) {
+	if s.opts.Dir != "" && s.opts.Sync == Always && took > 0 {
+		s.rest(took)
 	}
+}
+
+// rest waits, until the store is closed at the latest.
+func (s *Store) rest(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
-	case <-s.stop:
-		return false
+	case <-s.ctx.Done():
 	}
 }
 
-// clean purges what a lane no longer needs, and the lane when that is all.
+// clean purges what a lane no longer needs. A lane of which nothing is needed
+// waits for retire.
 func (s *Store) clean(ctx context.Context, l *lane) (took time.Duration, err error) {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	s.mu.Lock()
-	keep, purge := l.keepFrom(), l.keepFrom() > l.oldest
-	gone := l.gone
-	s.mu.Unlock()
-	if gone {
-		return 0, nil
-	}
-	if purge {
+	err = s.use(func(b *broker) error {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		s.mu.Lock()
+		keep, purge := l.keepFrom(), l.keepFrom() > l.oldest
+		if l.idle() && !l.gone && !l.resting {
+			if len(s.resting) == 0 {
+				s.since = time.Now()
+			}
+			l.resting = true
+			s.resting = append(s.resting, l)
+		}
+		skip := l.gone || l.resting || !purge
+		s.mu.Unlock()
+		if skip {
+			return nil
+		}
+		if err := s.room(0); err != nil {
+			return err
+		}
 		began := time.Now()
-		if err := purgeStream(ctx, s.broker.outbox, l.subject(), keep); err != nil {
-			return 0, err
+		if err := s.wrote(ctx, "purge", b.purge(ctx, b.outbox, l.subject(), keep)); err != nil {
+			return err
 		}
 		took = time.Since(began)
-	}
-	s.mu.Lock()
-	l.oldest = keep
-	forget := l.idle() && keep > l.last // its last delivery may have been concluded since
-	marked := l.mark != nil && s.opts.Dir != ""
-	if forget {
-		s.dropLocked(l)
-	}
-	s.mu.Unlock()
-	if forget && marked {
-		s.broker.settle() // or the mark may come after the purge
-		err = purgeStream(ctx, s.broker.marks, l.markSubject(), 0)
-	}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		l.oldest = max(l.oldest, keep)
+		return nil
+	})
 	return took, err
 }
 
-// purgeStream removes what the subject holds below keep; 0: everything.
-func purgeStream(ctx context.Context, stream jetstream.Stream, subject string, keep uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, requestWait)
-	defer cancel()
-	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSubject(subject)}
-	if keep > 0 {
-		opts = append(opts, jetstream.WithPurgeSequence(keep))
+// restingDue reports whether rows at rest are to go now.
+func (s *Store) restingDue() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.resting)
+	return n > 0 && (s.opts.Dir == "" || n >= max(restingMin, (s.lanes-n)/2) || time.Since(s.since) >= restingAge)
+}
+
+// retire lists what lives without the rows at rest, and then removes these.
+func (s *Store) retire(ctx context.Context) error {
+	s.mu.Lock()
+	going := slices.DeleteFunc(s.resting, func(l *lane) bool {
+		l.resting = false
+		return l.gone || !l.idle()
+	})
+	s.resting, s.sweeping = nil, true
+	upTo, seqs := s.neededLocked()
+	s.mu.Unlock()
+	if s.opts.Dir != "" {
+		list := newLiving(upTo, seqs)
+		err := s.room(0)
+		if err == nil {
+			err = s.use(func(b *broker) error { return s.wrote(ctx, "list what lives", b.writeLiving(ctx, &list)) })
+		}
+		if errors.Is(err, errTooManyGaps) {
+			s.opts.Log.Warn("outbox: rows at rest stay", "err", err)
+			return nil
+		}
+		if err != nil {
+			s.againAll(going)
+			return err
+		}
 	}
-	if err := stream.Purge(ctx, opts...); err != nil {
-		return fmt.Errorf("purge %s: %w", subject, err)
+	for i, l := range going {
+		took, err := s.remove(ctx, l, upTo)
+		if err != nil {
+			s.againAll(going[i:])
+			return err
+		}
+		s.pace(took)
+		if s.stopped() {
+			return nil
+		}
 	}
+	wake(s.wakeSweeper) // to see whether that is all
 	return nil
 }
 
-// purgeOrphans removes the marks of lanes that are gone: what a kill between
-// the purge of a row and that of its mark leaves.
-func (s *Store) purgeOrphans(ctx context.Context) {
-	for _, subject := range s.orphans {
+func (s *Store) againAll(lanes []*lane) {
+	for _, l := range lanes {
+		s.again(l)
+	}
+}
+
+// remove purges a lane that is still at rest, and its mark.
+func (s *Store) remove(ctx context.Context, l *lane, upTo uint64) (took time.Duration, err error) {
+	err = s.use(func(b *broker) error {
 		s.writing.Lock()
-		err := purgeStream(ctx, s.broker.marks, subject, 0)
-		s.writing.Unlock()
-		if err != nil {
-			s.opts.Log.Warn("outbox: purge", "subject", subject, "err", err)
+		defer s.writing.Unlock()
+		s.mu.Lock()
+		last, stays := l.last, l.gone || !l.idle() || l.last > upTo
+		if stays {
+			s.cleanLocked(l)
 		}
-		if s.stopped() {
-			return
+		s.mu.Unlock()
+		if stays {
+			return nil
+		}
+		if err := s.room(0); err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := s.wrote(ctx, "purge", b.purge(ctx, b.outbox, l.subject(), last+1)); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		marked := l.mark != nil && s.opts.Dir != ""
+		s.dropLocked(l)
+		s.mu.Unlock()
+		if marked {
+			// The mark may still be on its way.
+			if err := errors.Join(b.settle(ctx), b.purge(ctx, b.marks, l.markSubject(), 0)); err != nil {
+				return s.wrote(ctx, "purge a mark", err)
+			}
+		}
+		took = time.Since(began)
+		return nil
+	})
+	return took, err
+}
+
+// purgeLeftovers removes what a kill left: messages that came back, and the marks
+// of rows that are gone.
+func (s *Store) purgeLeftovers(ctx context.Context) error {
+	for len(s.leftovers.messages)+len(s.leftovers.marks) > 0 && !s.stopped() {
+		err := s.use(func(b *broker) error {
+			s.writing.Lock()
+			defer s.writing.Unlock()
+			if err := s.room(0); err != nil {
+				return err
+			}
+			if list := s.leftovers.messages; len(list) > 0 {
+				s.leftovers.messages = list[1:]
+				return b.erase(ctx, b.outbox, list[0])
+			}
+			list := s.leftovers.marks
+			s.leftovers.marks = list[1:]
+			return b.purge(ctx, b.marks, list[0], 0)
+		})
+		if err != nil {
+			return err
 		}
 	}
-	s.orphans = nil
+	return nil
 }
