@@ -286,6 +286,7 @@ func TestTriggerRefusals(t *testing.T) {
 		{spec.Refuse(spec.CodeDisabled, "send it to the other"), "TRIGGERS_DISABLED", "", "the other"},
 		{spec.Invalid("fields: no such column"), codeBadInput, "input.fields", "column"},
 		{fmt.Errorf("append: %w", webhook.ErrTooLarge), codeBadInput, "", "too large"},
+		{fmt.Errorf("store the trigger: %w: disk /x", webhook.ErrFailed), "TRIGGER_STORE_FAILED", "", "DATA_DIR"},
 		{errors.New("store the trigger: disk /x"), codeInternal, "", internalText},
 	} {
 		f.err = tc.err
@@ -294,7 +295,7 @@ func TestTriggerRefusals(t *testing.T) {
 			t.Errorf("%v: argument %q", tc.err, got)
 		}
 	}
-	f.called(t, strings.Split(strings.Repeat("create wide_one,", 8)[:8*16-1], ",")...)
+	f.called(t, strings.Split(strings.Repeat("create wide_one,", 9)[:9*16-1], ",")...)
 	f.err = fmt.Errorf("dead letter: %w", webhook.ErrNotFound)
 	w.refused(`mutation { resendDelivery(source: "trades", trigger: "big", id: "x") }`, "", "DELIVERY_NOT_FOUND", "id")
 }

@@ -71,7 +71,8 @@ func (a *API) Count(ctx context.Context, t *model.Trigger) (webhook.Counts, erro
 	if err := a.begin(ctx); err != nil {
 		return webhook.Counts{}, err
 	}
-	return a.backend.Deliveries.Count(ctx, t.ID)
+	c, err := a.backend.Deliveries.Count(ctx, t.ID)
+	return c, explain(err)
 }
 
 // Page says which deliveries to list.
@@ -113,7 +114,7 @@ func (a *API) Deliveries(ctx context.Context, source, name string, p Page) ([]mo
 	for _, d := range found {
 		out = append(out, listed(showDelivery(o, &d, status), d.Seq))
 	}
-	return out, err
+	return out, explain(err)
 }
 
 // maxRecent is more than a deliverer remembers.
@@ -129,7 +130,7 @@ func (a *API) Resend(ctx context.Context, source, name, id string) error {
 	if errors.Is(err, webhook.ErrNotFound) {
 		return &Error{Code: codeNoDelivery, Argument: "id", Text: "the trigger has given up no delivery with this id, or it was sent again already"}
 	}
-	return err
+	return explain(err)
 }
 
 // ResendAll queues all dead letters of a trigger again, and answers how many.
@@ -138,7 +139,8 @@ func (a *API) ResendAll(ctx context.Context, source, name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return a.backend.Deliveries.ResendAll(ctx, i.ID)
+	n, err := a.backend.Deliveries.ResendAll(ctx, i.ID)
+	return n, explain(err)
 }
 
 // Follow answers the results of attempts as they come.

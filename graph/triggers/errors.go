@@ -45,6 +45,9 @@ func explain(err error) error {
 	if errors.Is(err, webhook.ErrTooLarge) {
 		return invalid("", "the trigger's payload is too large for a delivery: choose fewer fields")
 	}
+	if errors.Is(err, webhook.ErrFailed) {
+		return &Error{Code: spec.CodeStore, Text: "the gateway cannot write to its data directory (DATA_DIR) at the moment: is there room on its disk? It tries again by itself; then send this again"}
+	}
 	e, ok := errors.AsType[*spec.Error](err)
 	if !ok {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/tycostream/tycostream/internal/histogram"
 	"github.com/tycostream/tycostream/internal/telemetry"
@@ -17,7 +18,8 @@ import (
 // bounded: sources, kinds of events and HTTP's own statuses. All methods are
 // safe for concurrent use.
 type tally struct {
-	seconds histogram.Histogram
+	seconds histogram.Histogram // of attempts
+	latency histogram.Histogram // of deliveries
 
 	mu          sync.Mutex // guards what follows
 	sources     map[string]string
@@ -43,6 +45,9 @@ func newTally(o *Options) *tally {
 // observe is the deliverer's Observe.
 func (t *tally) observe(r webhook.Result) {
 	t.seconds.Observe(r.Took)
+	if r.Status == webhook.Delivered && r.Kind != webhook.Test && !r.Resent {
+		t.latency.Observe(time.Since(r.Time))
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.attempts[statusLabel(r.Attempts.Status)]++

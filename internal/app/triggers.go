@@ -265,7 +265,8 @@ func (t *triggers) stats() telemetry.TriggerStats {
 		s.Active = append(s.Active, telemetry.SourceCount{Source: e.Name, Count: active})
 	}
 	s.Transitions, s.Attempts = t.tally.counts()
-	s.Seconds = t.tally.seconds.Counts()
+	s.Seconds, s.Latency = t.tally.seconds.Counts(), t.tally.latency.Counts()
+	s.StoreUp = t.store.Failed() == nil
 	if n, err := t.store.Count(t.ctx, ""); err == nil {
 		s.Queue, s.Dead, s.Counted = n.Pending, n.Dead, true
 	}

@@ -56,7 +56,8 @@ func full() telemetry.Stats {
 				{TransitionLabels: telemetry.TransitionLabels{Source: "live_pnl", Event: "FIRE"}, Count: 5},
 			},
 			Attempts: map[string]uint64{"200": 4, "none": 1}, Seconds: durations(12 * time.Millisecond),
-			Counted: true, Queue: 1, Dead: 2,
+			Latency: durations(250 * time.Millisecond),
+			Counted: true, Queue: 1, Dead: 2, StoreUp: true,
 		},
 	}
 }

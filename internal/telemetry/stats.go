@@ -92,9 +92,11 @@ type TriggerStats struct {
 	Transitions []TransitionStats
 	Attempts    map[string]uint64 // by HTTP status, a word from a fixed list
 	Seconds     histogram.Counts  // how long attempts took
-	Counted     bool              // the next two are known
+	Latency     histogram.Counts  // from the event until it was delivered
+	Counted     bool              // the rest is known
 	Queue       int               // deliveries that wait
 	Dead        int               // dead letters
+	StoreUp     bool              // transitions can be kept
 }
 
 // SourceCount is a number of one source.

@@ -20,16 +20,20 @@ func triggerFamilies() []*family {
 			func(s *Stats, put number) { words(s.Triggers.Attempts, put) }, "status"),
 		seconds("webhook_seconds", "Time from the start of an attempt to deliver until the end of the answer.",
 			func(s *Stats, put counts) { put(s.Triggers.Seconds) }),
+		seconds("webhook_latency_seconds", "Time from an event in the database until its delivery was taken.",
+			func(s *Stats, put counts) { put(s.Triggers.Latency) }),
 		gauge("webhook_queue_depth", "Deliveries that wait or are on their way.",
-			func(s *Stats, put number) { counted(s, s.Triggers.Queue, put) }),
+			func(s *Stats, put number) { counted(s, float64(s.Triggers.Queue), put) }),
 		gauge("webhook_dead_letters", "Deliveries that were given up and are kept.",
-			func(s *Stats, put number) { counted(s, s.Triggers.Dead, put) }),
+			func(s *Stats, put number) { counted(s, float64(s.Triggers.Dead), put) }),
+		gauge("trigger_store_up", "1 while what triggers find can be written to the data directory.",
+			func(s *Stats, put number) { counted(s, oneIf(s.Triggers.StoreUp), put) }),
 	}
 }
 
 // counted leaves out what is not known, as where triggers are off.
-func counted(s *Stats, n int, put number) {
+func counted(s *Stats, n float64, put number) {
 	if s.Triggers.Counted {
-		put(float64(n))
+		put(n)
 	}
 }
