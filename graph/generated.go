@@ -292,6 +292,8 @@ func (ec *executionContext) childFields_Trigger(ctx context.Context, field graph
 		return ec.fieldContext_Trigger_headers(ctx, field)
 	case "secrets":
 		return ec.fieldContext_Trigger_secrets(ctx, field)
+	case "timeout":
+		return ec.fieldContext_Trigger_timeout(ctx, field)
 	case "delays":
 		return ec.fieldContext_Trigger_delays(ctx, field)
 	case "createdAt":
@@ -2930,6 +2932,29 @@ func (ec *executionContext) fieldContext_Trigger_secrets(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Trigger", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _Trigger_timeout(ctx context.Context, field graphql.CollectedField, obj *model.Trigger) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Trigger_timeout(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Timeout, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Trigger_timeout(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Trigger", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Trigger_delays(ctx context.Context, field graphql.CollectedField, obj *model.Trigger) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5276,6 +5301,8 @@ func (ec *executionContext) _Trigger(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "timeout":
+			out.Values[i] = ec._Trigger_timeout(ctx, field, obj)
 		case "delays":
 			out.Values[i] = ec._Trigger_delays(ctx, field, obj)
 		case "createdAt":

@@ -126,7 +126,7 @@ func bigTrades() trigger.Info {
 		Definition: spec.Definition{
 			Source: "trades", Name: "big", Webhook: "https://u:secret@example.com/hook", Fire: `{"a":1}`, Clear: `{"b":2}`,
 			Snapshot: true, For: spec.Duration(90 * time.Second), Cooldown: spec.Duration(time.Hour), Fields: []string{"id"},
-			Header: map[string]string{"X-B": "secret", "X-A": "secret"}, Delays: []spec.Duration{spec.Duration(time.Second)},
+			Header: map[string]string{"X-B": "secret", "X-A": "secret"}, Timeout: spec.Duration(5 * time.Second), Delays: []spec.Duration{spec.Duration(time.Second)},
 			Origin: spec.File, Created: moment,
 		},
 	}
@@ -163,7 +163,7 @@ func TestOriginalTriggerDocuments(t *testing.T) {
 	}`, ""), `{"create_trades_trigger":{"name":"big","webhook":"https://u:xxxxx@example.com/hook","fire":"{\"a\":1}","clear":"{\"b\":2}"}}`)
 	f.called(t, "create trades")
 	if got, want := fmt.Sprint(f.input), "{big https://example.com/hook map[quantity:map[_gt:9007199254740993]] map[_or:[map[side:map[_eq:buy]]]] "+
-		"false 0s 0s [] map[] [] [] false}"; got != want {
+		"false 0s 0s [] map[] [] 0s [] false}"; got != want {
 		t.Errorf("the engine got\n %s\nwant\n %s", got, want)
 	}
 	w.equal("list", w.mustAsk(`{ trades_triggers { name } }`, ""), `{"trades_triggers":[{"name":"big"}]}`)
@@ -178,9 +178,9 @@ func TestExactConditions(t *testing.T) {
 	w, f := newTriggerWorld(t, true)
 	w.mustAsk(`mutation ($in: WideOneTriggerInput!) { createWideOneTrigger(input: $in) { name } }`,
 		`{"in": {"name": "n", "webhook": "http://h", "fire": {"amount": {"_gt": 0.30000000000000000001}}, "fields": "bigOne", "delays": ["5s", "1m"],
-		"headers": [{"name": "X-A", "value": "b"}], "secrets": ["s1"], "for": "30s", "cooldown": "1h", "snapshot": true, "paused": true}}`)
+		"headers": [{"name": "X-A", "value": "b"}], "secrets": ["s1"], "timeout": "5s", "for": "30s", "cooldown": "1h", "snapshot": true, "paused": true}}`)
 	if got, want := fmt.Sprintf("%+v", f.input), "{Name:n Webhook:http://h Fire:map[amount:map[_gt:0.30000000000000000001]] Clear:<nil> Snapshot:true "+
-		"For:30s Cooldown:1h0m0s Fields:[bigOne] Header:map[X-A:b] Secrets:[s1] Delays:[5s 1m0s] Paused:true}"; got != want {
+		"For:30s Cooldown:1h0m0s Fields:[bigOne] Header:map[X-A:b] Secrets:[s1] Timeout:5s Delays:[5s 1m0s] Paused:true}"; got != want {
 		t.Errorf("the engine got\n %s\nwant\n %s", got, want)
 	}
 }
@@ -219,16 +219,16 @@ func TestTriggerMutations(t *testing.T) {
 func TestTriggerFields(t *testing.T) {
 	w, f := newTriggerWorld(t, true)
 	w.equal("all fields", w.mustAsk(`{ tradesTriggers {
-	  name webhook fire clear source origin state problem paused snapshot for cooldown fields headers secrets delays createdAt fired cleared
+	  name webhook fire clear source origin state problem paused snapshot for cooldown fields headers secrets timeout delays createdAt fired cleared
 	  firing pending dead all: firingRows { key since } rest: firingRows(after: "1") { key } between: firingRows(after: "2", limit: 1) { key }
 	} }`, ""), `{"tradesTriggers":[{"name":"big","webhook":"https://u:xxxxx@example.com/hook","fire":"{\"a\":1}","clear":"{\"b\":2}",`+
 		`"source":"trades","origin":"FILE","state":"STOPPED","problem":"410","paused":false,"snapshot":true,"for":"1m30s","cooldown":"1h0m0s",`+
-		`"fields":["id"],"headers":["X-A","X-B"],"secrets":2,"delays":["1s"],"createdAt":"2026-01-02T03:04:05.678Z","fired":3,"cleared":1,`+
+		`"fields":["id"],"headers":["X-A","X-B"],"secrets":2,"timeout":"5s","delays":["1s"],"createdAt":"2026-01-02T03:04:05.678Z","fired":3,"cleared":1,`+
 		`"firing":2,"pending":2,"dead":7,"all":[{"key":"1","since":"2026-01-02T03:04:05.678Z"},{"key":"3","since":"2026-01-02T03:04:05.678Z"}],`+
 		`"rest":[{"key":"3"}],"between":[{"key":"3"}]}]}`)
 	f.info = trigger.Info{State: trigger.Joining, Definition: spec.Definition{Name: "n", Origin: spec.API}}
-	w.equal("none of what is optional", w.mustAsk(`{ tradesTriggers { origin state clear problem for cooldown fields headers delays } }`, ""),
-		`{"tradesTriggers":[{"origin":"API","state":"STARTING","clear":null,"problem":null,"for":null,"cooldown":null,"fields":null,"headers":[],"delays":null}]}`)
+	w.equal("none of what is optional", w.mustAsk(`{ tradesTriggers { origin state clear problem for cooldown fields headers timeout delays } }`, ""),
+		`{"tradesTriggers":[{"origin":"API","state":"STARTING","clear":null,"problem":null,"for":null,"cooldown":null,"fields":null,"headers":[],"timeout":null,"delays":null}]}`)
 }
 
 func TestDeliveries(t *testing.T) {

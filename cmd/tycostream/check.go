@@ -36,7 +36,7 @@ remembers.`,
 		for _, w := range settings.Warnings {
 			p.warn(w)
 		}
-		schema, err := loadSchema(settings.Config)
+		schema, err := loadSchema(settings, nil)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ for sources that declare no columns.`,
 		if err != nil {
 			return err
 		}
-		file, err := loadSchema(settings.Config)
+		file, err := loadSchema(settings, anything)
 		if err != nil {
 			return err
 		}
@@ -42,6 +42,10 @@ for sources that declare no columns.`,
 	}
 	return cmd
 }
+
+// anything stands for every variable in schema.yaml: the GraphQL schema shows
+// none of them, and whoever generates code from it has no secrets.
+func anything(string) (string, error) { return "https://variable.invalid/", nil }
 
 func printSchema(ctx context.Context, c *config.Config, file *schemafile.File) (string, error) {
 	columns := &columnReader{config: c}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tycostream/tycostream/internal/app"
 	"github.com/tycostream/tycostream/internal/config"
+	"github.com/tycostream/tycostream/internal/config/expand"
 	"github.com/tycostream/tycostream/internal/config/schemafile"
 	"github.com/tycostream/tycostream/internal/telemetry"
 	"github.com/tycostream/tycostream/web"
@@ -26,7 +27,7 @@ func (p *program) serveCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		schema, err := loadSchema(settings.Config)
+		schema, err := loadSchema(settings, nil)
 		if err != nil {
 			return err
 		}
@@ -40,8 +41,14 @@ func (p *program) load(cmd *cobra.Command, demo bool) (*config.Result, error) {
 	return config.Load(config.Input{Flags: cmd.Flags(), Environ: p.environ, Demo: demo})
 }
 
-func loadSchema(c *config.Config) (*schemafile.File, error) {
-	f, err := schemafile.Load(c.SchemaPath, schemafile.Options{Linger: c.Linger})
+// loadSchema reads schema.yaml. variable looks up what stands in it as ${NAME};
+// nil: the environment does.
+func loadSchema(settings *config.Result, variable expand.Lookup) (*schemafile.File, error) {
+	if variable == nil {
+		variable = settings.Variable
+	}
+	c := settings.Config
+	f, err := schemafile.Load(c.SchemaPath, schemafile.Options{Linger: c.Linger, Variable: variable})
 	if errors.Is(err, schemafile.ErrMissing) {
 		return nil, fmt.Errorf(`%w
   try    tycostream demo                                    live rows right away, without any database
@@ -55,7 +62,7 @@ func loadSchema(c *config.Config) (*schemafile.File, error) {
 func (p *program) launch(ctx context.Context, settings *config.Result, schema *schemafile.File, demo *app.Demo) error {
 	c := settings.Config
 	log := telemetry.NewLogger(p.stderr, telemetry.LogOptions{
-		Level: c.Log.Level, Format: c.Log.Format, Secrets: c.Secrets(),
+		Level: c.Log.Level, Format: c.Log.Format, Secrets: append(c.Secrets(), schema.Secrets()...),
 	})
 	for _, w := range settings.Warnings {
 		log.Warn("setting", "warning", w)

@@ -19,6 +19,7 @@ type Trigger struct {
 	Fields    []string
 	Headers   []string // names only
 	Secrets   int
+	Timeout   *string
 	Delays    []string
 	CreatedAt string
 	Fired     int

@@ -119,7 +119,7 @@ func TestNamesOfTheDatabase(t *testing.T) {
 		"trigger_deliveries(source: String, trigger: String): TriggerResult!",
 		"resend_delivery(source: String!, trigger: String!, id: ID!): ID!", "resend_dead_letters(source: String!, trigger: String!): Int!",
 	)
-	const options = "snapshot: Boolean for: String cooldown: String fields: [String!] headers: [TriggerHeader!] secrets: [String!] delays: [String!]"
+	const options = "snapshot: Boolean for: String cooldown: String fields: [String!] headers: [TriggerHeader!] secrets: [String!] timeout: String delays: [String!]"
 	for name, want := range map[string]string{
 		"live_pnlTriggerInput": "name: String! webhook: String! fire: live_pnlExpression! clear: live_pnlExpression " + options + " paused: Boolean",
 		"live_pnlTriggerPatch": "webhook: String fire: live_pnlExpression clear: live_pnlExpression " + options,

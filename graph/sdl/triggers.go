@@ -91,6 +91,8 @@ const triggerOptionsSDL = `  "Rows that match when the trigger begins fire; else
   headers: [TriggerHeader!]
   "Secrets that sign deliveries as Standard Webhooks has it, newest first. They are never shown."
   secrets: [String!]
+  "How long an attempt may take: 5s; without it as the settings say."
+  timeout: String
   "Pauses before the second and later attempts: 5s, 1m."
   delays: [String!]
 `

@@ -59,5 +59,5 @@ func explain(err error) error {
 }
 
 var inputFields = []string{
-	"name", "webhook", "fire", "clear", "snapshot", "for", "cooldown", "fields", "headers", "secrets", "delays", "paused",
+	"name", "webhook", "fire", "clear", "snapshot", "for", "cooldown", "fields", "headers", "secrets", "timeout", "delays", "paused",
 }

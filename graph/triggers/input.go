@@ -19,7 +19,7 @@ func readInput(input any, check Check) (spec.Input, error) {
 	in := spec.Input{
 		Webhook: p.Webhook.Value, Fire: p.Fire.Value, Clear: p.Clear.Value, Snapshot: p.Snapshot.Value,
 		For: p.For.Value, Cooldown: p.Cooldown.Value, Fields: p.Fields.Value, Header: p.Header.Value,
-		Secrets: p.Secrets.Value, Delays: p.Delays.Value,
+		Secrets: p.Secrets.Value, Timeout: p.Timeout.Value, Delays: p.Delays.Value,
 	}
 	object, _ := input.(map[string]any)
 	if in.Name, err = text("input.name", object["name"]); err != nil || object["paused"] == nil {
@@ -67,6 +67,8 @@ func readField(p *spec.Patch, name string, v any, check Check) error {
 		return read(at, v, &p.Header, headers)
 	case "secrets":
 		return read(at, v, &p.Secrets, list(text))
+	case "timeout":
+		return read(at, v, &p.Timeout, span)
 	case "delays":
 		return read(at, v, &p.Delays, list(span))
 	}

@@ -48,7 +48,7 @@ func show(i *trigger.Info) *model.Trigger {
 		ID: i.ID, Source: i.Source, Name: i.Name, Webhook: address(i.Webhook), Fire: i.Fire, Clear: optional(i.Clear),
 		Origin: model.TriggerOrigin(strings.ToUpper(string(i.Origin))), State: model.TriggerState(i.State),
 		Problem: optional(i.Problem), Paused: i.Paused, Snapshot: i.Snapshot, For: duration(i.For), Cooldown: duration(i.Cooldown),
-		Fields: i.Fields, Headers: append([]string{}, slices.Sorted(maps.Keys(i.Header))...), Secrets: i.Secrets,
+		Fields: i.Fields, Headers: append([]string{}, slices.Sorted(maps.Keys(i.Header))...), Secrets: i.Secrets, Timeout: duration(i.Timeout),
 		CreatedAt: timestamp(i.Created), Fired: int(i.Fired), Cleared: int(i.Cleared), //nolint:gosec // counts of events
 	}
 	if i.Delays != nil {

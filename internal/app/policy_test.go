@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,13 @@ func TestDeliverySettings(t *testing.T) {
 		if s.PerEndpoint != 300 || s.InFlight != 300 || s.Timeout != time.Second {
 			t.Errorf("%+v", s)
 		}
+	}
+}
+
+func TestDeliveryDelays(t *testing.T) {
+	s := deliverySettings(&config.Webhook{Attempts: 5, Delays: []time.Duration{time.Second, time.Minute}})
+	if want := []time.Duration{time.Second, time.Minute, time.Minute, time.Minute}; !slices.Equal(s.Delays, want) {
+		t.Errorf("%v, want %v", s.Delays, want)
 	}
 }
 

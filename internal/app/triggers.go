@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/tycostream/tycostream/internal/trigger/spec"
 	"github.com/tycostream/tycostream/internal/webhook"
 	"github.com/tycostream/tycostream/internal/webhook/guard"
-	"github.com/tycostream/tycostream/internal/webhook/sign"
 	"github.com/tycostream/tycostream/internal/webhook/store"
 )
 
@@ -46,7 +46,7 @@ func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
 		return nil, err
 	}
 	options := trigger.Options{
-		Check: policies.check, Changed: t.changed, CheckSecret: checkSecret, Private: private, Log: o.Log,
+		Check: policies.check, Changed: t.changed, Private: private, Log: o.Log,
 	}
 	if !c.Triggers.Enabled {
 		options.Disabled = disabledText(c.Triggers.At)
@@ -106,10 +106,13 @@ func declared(o *Options) int {
 	return n
 }
 
-// deliverySettings spreads the attempts over the default schedule, whose last
-// delay stands for all beyond it.
+// deliverySettings spreads the attempts over the schedule, whose last delay
+// stands for all beyond it.
 func deliverySettings(w *config.Webhook) webhook.Settings {
-	delays := webhook.DefaultDelays()
+	delays := slices.Clone(w.Delays)
+	if len(delays) == 0 {
+		delays = webhook.DefaultDelays()
+	}
 	for len(delays) < w.Attempts-1 {
 		delays = append(delays, delays[len(delays)-1])
 	}
@@ -242,11 +245,6 @@ func (p *policies) dial(private bool) func(ctx context.Context, network, addr st
 // check is the engine's question about an address.
 func (p *policies) check(ctx context.Context, url string, private bool) error {
 	return p.of(private).CheckTarget(ctx, net.DefaultResolver, url)
-}
-
-func checkSecret(secret string) error {
-	_, err := sign.Parse(secret)
-	return err
 }
 
 // stats are the triggers as metrics show them.

@@ -68,11 +68,12 @@ type Triggers struct {
 
 // Webhook says how triggers' deliveries are sent.
 type Webhook struct {
-	Allow       []string      `koanf:"allow"`
-	Secrets     []string      `koanf:"secrets"` // newest first
-	Timeout     time.Duration `koanf:"timeout"`
-	Attempts    int           `koanf:"attempts"`
-	Concurrency int           `koanf:"concurrency"` // to one host and port
+	Allow       []string        `koanf:"allow"`
+	Secrets     []string        `koanf:"secrets"` // newest first
+	Timeout     time.Duration   `koanf:"timeout"`
+	Attempts    int             `koanf:"attempts"`
+	Concurrency int             `koanf:"concurrency"` // to one webhook
+	Delays      []time.Duration `koanf:"delays"`      // before the second and later attempts; nil: the usual ones
 }
 
 // Log says what is logged and how.

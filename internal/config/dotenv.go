@@ -3,6 +3,7 @@ package config
 import (
 	"strings"
 
+	"github.com/tycostream/tycostream/internal/config/expand"
 	"github.com/tycostream/tycostream/internal/config/mistake"
 )
 
@@ -54,7 +55,7 @@ func parseDotenv(file, text string, mistakes *mistake.List) []variable {
 }
 
 func isDotenvName(s string) bool {
-	return isVariableName(strings.NewReplacer(".", "_", "-", "_").Replace(s))
+	return expand.IsName(strings.NewReplacer(".", "_", "-", "_").Replace(s))
 }
 
 // closingQuote finds the quote that ends s, which starts with one.

@@ -81,7 +81,7 @@ func FuzzSettingsFile(f *testing.F) {
 		}
 		var wrong mistake.List
 		p := &fileParser{
-			name: "f", settings: byKey, lookup: func(string) string { return "" },
+			name: "f", settings: byKey, lookup: func(string) (string, error) { return "", nil },
 			mistakes: &wrong, places: map[string]mistake.Mistake{},
 		}
 		if _, err := p.Unmarshal(text); err != nil {

@@ -73,6 +73,19 @@ func (e *environment) get(name string) string {
 	return ""
 }
 
+// variable returns a variable, or what the file holds that the variable with
+// _FILE names.
+func (e *environment) variable(name string) (string, error) {
+	if v := e.get(name); v != "" {
+		return v, nil
+	}
+	path := e.get(name + "_FILE")
+	if path == "" {
+		return "", nil
+	}
+	return readSecret(path)
+}
+
 // find returns the text of a setting and the place it comes from. Its first
 // name beats the older ones, wherever they are set; the process beats .env.
 func (e *environment) find(s *Setting, mistakes *mistake.List) (text, place string) {

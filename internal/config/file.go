@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tycostream/tycostream/internal/config/expand"
 	"github.com/tycostream/tycostream/internal/config/mistake"
 )
 
@@ -18,7 +18,7 @@ import (
 type fileParser struct {
 	name     string
 	settings map[string]*Setting
-	lookup   func(string) string // for ${VAR}
+	lookup   expand.Lookup // for ${VAR}
 	mistakes *mistake.List
 	places   map[string]mistake.Mistake // key -> where it was set
 }
@@ -111,7 +111,7 @@ func (p *fileParser) value(s *Setting, n *yaml.Node) (string, bool) {
 		n = n.Alias
 	}
 	switch {
-	case n.Kind == yaml.SequenceNode && (s.Kind == Origins || s.Kind == List):
+	case n.Kind == yaml.SequenceNode && (s.Kind == Origins || s.Kind == List || s.Kind == Durations):
 		parts := make([]string, 0, len(n.Content))
 		for _, item := range n.Content {
 			text, ok := p.value(&Setting{Key: s.Key}, item)
@@ -127,53 +127,12 @@ func (p *fileParser) value(s *Setting, n *yaml.Node) (string, bool) {
 	case n.Tag == "!!null":
 		return "", true
 	}
-	text, err := expand(n.Value, p.lookup)
+	text, err := expand.Text(n.Value, p.lookup)
 	if err != nil {
 		p.mistakes.Add(p.name, n.Line, n.Column, "%s: %s", s.Key, err)
 		return "", false
 	}
 	return text, true
-}
-
-// expand replaces ${VAR} and ${VAR:-default}; $${ stands for ${.
-func expand(text string, lookup func(string) string) (string, error) {
-	var out strings.Builder
-	for {
-		before, rest, found := strings.Cut(text, "${")
-		if !found {
-			out.WriteString(text)
-			return out.String(), nil
-		}
-		if strings.HasSuffix(before, "$") {
-			out.WriteString(before + "{")
-			text = rest
-			continue
-		}
-		out.WriteString(before)
-		expr, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			return "", errors.New("${ without }")
-		}
-		name, fallback, has := strings.Cut(expr, ":-")
-		if !isVariableName(name) {
-			return "", fmt.Errorf("${%s} does not name an environment variable", name)
-		}
-		value := lookup(name)
-		if value == "" {
-			if !has {
-				return "", fmt.Errorf("the environment variable %s is not set; write ${%s:-default} to do without", name, name)
-			}
-			value = fallback
-		}
-		out.WriteString(value)
-		text = after
-	}
-}
-
-func isVariableName(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	}) < 0
 }
 
 func orWord(s, word string) string {

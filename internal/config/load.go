@@ -13,6 +13,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/tycostream/tycostream/internal/config/expand"
 	"github.com/tycostream/tycostream/internal/config/mistake"
 	"github.com/tycostream/tycostream/internal/webhook/guard"
 	"github.com/tycostream/tycostream/internal/webhook/sign"
@@ -34,6 +35,10 @@ type Result struct {
 	Config   *Config
 	Entries  []Entry  // every setting in table order
 	Warnings []string // for the log
+
+	// Variable looks a variable up in the process's environment and in .env, for
+	// texts of other files.
+	Variable expand.Lookup
 }
 
 // Entry is one effective setting.
@@ -115,7 +120,7 @@ func (l *loader) loadFile() error {
 		return nil
 	}
 	parser := &fileParser{
-		name: path, settings: l.byKey, lookup: l.env.get,
+		name: path, settings: l.byKey, lookup: l.env.variable,
 		mistakes: &l.mistakes, places: l.origins,
 	}
 	scratch := koanf.New(".")
@@ -184,7 +189,7 @@ func (l *loader) merge(values map[string]any) error {
 // result turns the texts into values.
 func (l *loader) result() (*Result, error) {
 	values := map[string]any{}
-	r := &Result{Config: new(Config)}
+	r := &Result{Config: new(Config), Variable: l.env.variable}
 	for i := range l.settings {
 		s := &l.settings[i]
 		text := l.koanf.String(s.Key)

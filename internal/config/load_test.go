@@ -156,7 +156,7 @@ func TestTableFitsConfig(t *testing.T) {
 		text := map[config.Kind]string{
 			config.Text: "x", config.Integer: "7", config.Port: "7", config.Duration: "7s", config.Size: "99KiB",
 			config.Boolean: "false", config.Level: "error", config.Origins: "https://x.example", config.URL: "postgres://x/y",
-			config.List: "hooks.example-of-16",
+			config.List: "hooks.example-of-16", config.Durations: "1s,2m",
 		}[s.Kind]
 		switch {
 		case s.Kind == config.Boolean && s.Default == "false":
@@ -208,11 +208,12 @@ func TestMistakesAllAtOnce(t *testing.T) {
 		{
 			"webhooks",
 			world{env: []string{
-				"WEBHOOK_ALLOW=10.0.0.0/8,http://x/", "WEBHOOK_SECRET=short", "TRIGGER_SYNC=never", "TYCOSTREAM_WEBHOOK_ATTEMPTS=0",
+				"WEBHOOK_ALLOW=10.0.0.0/8,http://x/", "WEBHOOK_SECRET=short", "TRIGGER_SYNC=never", "TYCOSTREAM_WEBHOOK_ATTEMPTS=0", "TYCOSTREAM_WEBHOOK_DELAYS=5s,1",
 			}},
 			[]string{
 				`TRIGGER_SYNC: "never" is not a choice; use one of always, interval`,
 				`TYCOSTREAM_WEBHOOK_ATTEMPTS: 0 is too small: at least 1`,
+				`TYCOSTREAM_WEBHOOK_DELAYS: "1" has no unit: write 1s or 1ms`,
 				`WEBHOOK_ALLOW: "http://x/" is no address, network or host pattern: write 10.0.0.5, 10.0.0.0/8 or *.corp.example`,
 				`WEBHOOK_SECRET: the webhook secret must hold 24 to 64 bytes behind whsec_, or be a plain text of at least 16`,
 			},
@@ -247,7 +248,7 @@ func TestMistakesAllAtOnce(t *testing.T) {
 			`tycostream.yaml:6:11: "database" must hold settings, as in "port: 4000"`,
 			`tycostream.yaml:7:1: unknown setting "GRAPHQL_PORT"; did you mean "listen.port"?`,
 			`tycostream.yaml:8:14: "log.level" needs a single value of type level`,
-			`tycostream.yaml:9:15: admin_secret: the environment variable NOPE is not set; write ${NOPE:-default} to do without`,
+			`tycostream.yaml:9:15: admin_secret: the environment variable NOPE is not set, nor is NOPE_FILE; write ${NOPE:-default} to do without`,
 			`tycostream.yaml:10:18: allowed_origins: "a" is not an origin: write https://app.example.com, with scheme and without path`,
 		}},
 		{"not YAML", world{file: "a: [\n"}, []string{`tycostream.yaml:1: this is not YAML: did not find expected node content`}},
@@ -343,6 +344,17 @@ func TestExpansion(t *testing.T) {
 		file: "database:\n  user: ${WHO}\n  password: \"a${WHO}b$${x}\"\n  name: ${DB:-fallback}\nallowed_origins: [\"${O}\", 'https://*.b.example']\n",
 		env:  []string{"WHO=bob", "O=https://A.example/"},
 	}.mustLoad(t).Config
+	path := filepath.Join(t.TempDir(), "who")
+	if err := os.WriteFile(path, []byte("eve\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := world{file: "database: {user: \"${WHO}\"}\n", env: []string{"WHO_FILE=" + path}}.mustLoad(t)
+	if who, err := r.Variable("WHO"); r.Config.Database.User != "eve" || who != "eve" || err != nil {
+		t.Errorf("from a file: %q, %q, %v", r.Config.Database.User, who, err)
+	}
+	if w := (world{env: []string{"TYCOSTREAM_WEBHOOK_DELAYS=5s, 1m"}}).mustLoad(t).Config.Webhook; !slices.Equal(w.Delays, []time.Duration{5 * time.Second, time.Minute}) {
+		t.Error(w.Delays)
+	}
 	if c.Database.User != "bob" || c.Database.Password != "abobb${x}" || c.Database.Name != "fallback" {
 		t.Errorf("%+v", c.Database)
 	}

@@ -103,7 +103,7 @@ func (e *Entry) Display() string {
 		return strconv.Quote(MaskURL(e.Text))
 	case e.Secret:
 		return strconv.Quote(mask)
-	case e.Kind == Text, e.Kind == Origins, e.Kind == List:
+	case e.Kind == Text, e.Kind == Origins, e.Kind == List, e.Kind == Durations:
 		return strconv.Quote(e.Text)
 	}
 	return e.Text
@@ -149,7 +149,8 @@ directory) and on the command line. The last of these that has a value wins:
 - Empty means unset. Only an empty ` + "`DATA_DIR=`" + ` is a value: all is kept in memory.
 - Durations are written ` + "`250ms`, `30s`, `5m`" + `; sizes ` + "`512`, `64KiB`, `1MB`" + `; lists with commas; booleans
   ` + "`true false 1 0`" + `.
-- In the file, ` + "`${VAR}` and `${VAR:-default}`" + ` stand for environment variables, ` + "`$${`" + ` for a literal ` + "`${`" + `.
+- In the file, ` + "`${VAR}` and `${VAR:-default}`" + ` stand for environment variables, or for what the file
+  holds that ` + "`VAR_FILE`" + ` names; ` + "`$${`" + ` for a literal ` + "`${`" + `.
 - Dots in a key are nesting: ` + "`listen.host`" + ` is ` + "`listen: {host: ...}`" + `.
 - A secret can be read from a file: append ` + "`_FILE`" + ` to the variable's name.
 - An unknown key or flag is an error; an unknown variable that starts with ` + "`TYCOSTREAM_`, `DATABASE_`" + ` or

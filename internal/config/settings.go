@@ -10,21 +10,22 @@ type Kind uint8
 
 // The kinds of settings.
 const (
-	Text     Kind = iota
-	Integer       // a whole number
-	Port          // 0 to 65535
-	Duration      // 250ms, 30s, 5m
-	Size          // bytes: 512, 64KiB, 1MB
-	Boolean       // true, false, 1, 0, yes, no, on, off
-	Choice        // one of Values
-	Level         // a log level
-	Origins       // web origins, separated by commas
-	URL           // a connection URL, which may hold a password
-	List          // texts, separated by commas
+	Text      Kind = iota
+	Integer        // a whole number
+	Port           // 0 to 65535
+	Duration       // 250ms, 30s, 5m
+	Size           // bytes: 512, 64KiB, 1MB
+	Boolean        // true, false, 1, 0, yes, no, on, off
+	Choice         // one of Values
+	Level          // a log level
+	Origins        // web origins, separated by commas
+	URL            // a connection URL, which may hold a password
+	List           // texts, separated by commas
+	Durations      // the same of durations
 )
 
 var kindNames = [...]string{
-	"text", "number", "port", "duration", "size", "boolean", "choice", "level", "list", "URL", "list",
+	"text", "number", "port", "duration", "size", "boolean", "choice", "level", "list", "URL", "list", "durations",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -345,7 +346,11 @@ func webhooks() []Setting {
 		},
 		{
 			Key: "concurrency", Kind: Integer, Default: "16", Min: 1, Max: 1024,
-			Help: "Deliveries at the same time to one host and port.",
+			Help: "Deliveries at the same time to one webhook; a host gets four times as many.",
+		},
+		{
+			Key: "delays", Kind: Durations,
+			Help: "Pauses before the second and later attempts, as 5s,1m,10m; the last one holds for all beyond. Without it: 5s to 24h over three days.",
 		},
 	}
 }

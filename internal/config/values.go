@@ -46,6 +46,8 @@ func (s *Setting) parse(text string) (any, error) {
 		return text, checkURL(text)
 	case List:
 		return splitList(text), nil
+	case Durations:
+		return parseDurations(text)
 	case Text:
 	}
 	return text, nil
@@ -64,6 +66,8 @@ func (s *Setting) empty() any {
 		return slog.LevelInfo
 	case Origins, List:
 		return []string(nil)
+	case Durations:
+		return []time.Duration(nil)
 	case Text, Choice, URL:
 	}
 	return ""
@@ -133,6 +137,18 @@ func parseDuration(text string) (any, error) {
 		return nil, fmt.Errorf("%q is negative", text)
 	}
 	return d, nil
+}
+
+func parseDurations(text string) (any, error) {
+	var list []time.Duration
+	for _, part := range splitList(text) {
+		d, err := parseDuration(part)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d.(time.Duration)) //nolint:forcetypeassert // it is nothing else
+	}
+	return list, nil
 }
 
 func parseBoolean(text string) (any, error) {

@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"internal/trigger/machine":             nil,
 	"internal/trigger/machine/machinetest": {"internal/trigger/machine"},
 	"internal/trigger/spec": {
-		"internal/codec", "internal/filter", "internal/relation", "internal/trigger/machine", "internal/webhook",
+		"internal/codec", "internal/filter", "internal/relation", "internal/trigger/machine", "internal/webhook", "internal/webhook/sign",
 	},
 	"internal/webhook":       {"internal/webhook/sign"},
 	"internal/webhook/store": {"internal/webhook"},
@@ -52,10 +52,11 @@ var allowed = map[string][]string{
 	"web":                        nil,
 
 	// What the operator sees.
-	"internal/config":         {"internal/config/mistake", "internal/webhook/guard", "internal/webhook/sign"},
+	"internal/config":         {"internal/config/expand", "internal/config/mistake", "internal/webhook/guard", "internal/webhook/sign"},
+	"internal/config/expand":  nil,
 	"internal/config/mistake": nil,
 	"internal/config/schemafile": {
-		"internal/codec", "internal/config/mistake", "internal/naming", "internal/relation", "internal/source", "internal/trigger/spec",
+		"internal/codec", "internal/config/expand", "internal/config/mistake", "internal/naming", "internal/relation", "internal/source", "internal/trigger/spec",
 	},
 	"internal/catalog": {
 		"internal/backend/...", "internal/config/...", "internal/naming", "internal/relation", "internal/source",

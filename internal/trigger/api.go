@@ -131,7 +131,7 @@ func (e *Engine) checkPatch(ctx context.Context, source, name string, p *spec.Pa
 		return err
 	}
 	t, err := e.own(source, name, false)
-	if err != nil || !p.Webhook.Given && !p.Secrets.Given {
+	if err != nil || !p.Webhook.Given {
 		return err
 	}
 	e.mu.RLock()

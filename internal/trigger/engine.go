@@ -29,9 +29,6 @@ type Options struct {
 	// must not call the engine, and may be nil.
 	Changed func(id string)
 
-	// CheckSecret refuses what is no secret. nil: every text will do.
-	CheckSecret func(secret string) error
-
 	// Private allows private and loopback addresses for all triggers, not only
 	// for those that schema.yaml declares.
 	Private bool
@@ -203,7 +200,7 @@ func (e *Engine) Endpoint(id string) (webhook.Endpoint, bool) {
 	}
 	d := t.def
 	e.mu.RUnlock()
-	p := webhook.Endpoint{URL: d.Webhook, Header: d.Header, Private: e.private(d.Origin), Paused: d.Off()}
+	p := webhook.Endpoint{URL: d.Webhook, Header: d.Header, Private: e.private(d.Origin), Timeout: time.Duration(d.Timeout), Paused: d.Off()}
 	for _, s := range d.Secrets {
 		p.Secrets = append(p.Secrets, string(s))
 	}
@@ -215,16 +212,8 @@ func (e *Engine) Endpoint(id string) (webhook.Endpoint, bool) {
 
 func (e *Engine) private(o spec.Origin) bool { return e.opts.Private || o == spec.File }
 
-// check asks whether what a definition names outside the gateway will do.
+// check asks whether the address that a definition names will do.
 func (e *Engine) check(ctx context.Context, d *spec.Definition) error {
-	for _, s := range d.Secrets {
-		if e.opts.CheckSecret == nil {
-			break
-		}
-		if err := e.opts.CheckSecret(string(s)); err != nil {
-			return spec.Invalid("secrets: %v", err)
-		}
-	}
 	if e.opts.Check == nil {
 		return nil
 	}
@@ -233,9 +222,9 @@ func (e *Engine) check(ctx context.Context, d *spec.Definition) error {
 		return nil // a name server that is away must not keep the file's triggers away
 	}
 	if refused, ok := errors.AsType[*guard.RefusedError](err); ok {
-		return spec.Refuse(spec.CodeRefused, "%v", refused)
+		return spec.Refuse(spec.CodeRefused, "webhook: %v", refused)
 	}
-	return spec.Invalid("%v", err)
+	return spec.Invalid("webhook: %v", err)
 }
 
 func (e *Engine) changed(id string) {

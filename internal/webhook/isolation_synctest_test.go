@@ -211,3 +211,33 @@ func TestRefreshTriesAgain(t *testing.T) {
 		d.Close(t.Context())
 	})
 }
+
+// A trigger's own time-out holds for it alone.
+func TestOwnTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, w := newOutbox(), newWorld()
+		w.hosts["host"] = hang
+		o.put("host/short", "a", "1")
+		o.put("host/usual", "a", "2")
+		d := deliverer(t, o, w, func(opts *webhook.Options) {
+			opts.Endpoint = func(trigger string) (webhook.Endpoint, bool) {
+				end := webhook.Endpoint{URL: "http://" + trigger}
+				if trigger == "host/short" {
+					end.Timeout = 2 * time.Second
+				}
+				return end, true
+			}
+		})
+		sleep(16 * time.Second)
+		got := map[string]string{}
+		for _, r := range d.Recent("", 10) {
+			if got[r.Trigger] == "" {
+				got[r.Trigger] = fmt.Sprint(r.Took, ": ", r.Attempts.Excerpt)
+			}
+		}
+		if want := "map[host/short:2s: no answer within 2s host/usual:15s: no answer within 15s]"; fmt.Sprint(got) != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+		d.Close(t.Context())
+	})
+}

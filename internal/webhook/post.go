@@ -78,7 +78,8 @@ func (a *answer) verdict() verdict {
 
 // post makes one request.
 func (d *Deliverer) post(ctx context.Context, end Endpoint, del *Delivery) answer {
-	ctx, cancel := context.WithTimeout(ctx, d.set.Timeout)
+	limit := or(end.Timeout, d.set.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var connected atomic.Bool // the transport may go on dialing when it has given up
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
@@ -92,12 +93,12 @@ func (d *Deliverer) post(ctx context.Context, end Endpoint, del *Delivery) answe
 	}
 	resp, err := d.clients[i].Do(req)
 	if err != nil {
-		return answer{excerpt: Excerpt(d.reason(err)), connected: connected.Load()}
+		return answer{excerpt: Excerpt(reason(err, limit)), connected: connected.Load()}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, drainBytes))
 	if err != nil && resp.StatusCode/100 != 2 {
-		return answer{excerpt: Excerpt(d.reason(err)), connected: true}
+		return answer{excerpt: Excerpt(reason(err, limit)), connected: true}
 	}
 	return answer{connected: true, status: resp.StatusCode, excerpt: Excerpt(string(body)), retryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 }
@@ -131,9 +132,9 @@ func (d *Deliverer) request(ctx context.Context, end Endpoint, del *Delivery) (*
 }
 
 // reason says why there was no answer, without the URL: it may hold a secret.
-func (d *Deliverer) reason(err error) string {
+func reason(err error, limit time.Duration) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s", d.set.Timeout)
+		return fmt.Sprintf("no answer within %s", limit)
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err

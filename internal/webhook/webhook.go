@@ -203,6 +203,7 @@ type Endpoint struct {
 	Header  map[string]string // custom headers; ours win
 	Secrets []string          // newest first; every one signs. See package sign
 	Private bool              // private and loopback targets are allowed
+	Timeout time.Duration     // of an attempt; 0: that of the settings
 	Delays  []time.Duration   // before the second and later attempts; nil: those of the settings
 	Paused  bool
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tycostream/tycostream/internal/config/expand"
 	"github.com/tycostream/tycostream/internal/config/mistake"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
@@ -37,12 +38,18 @@ type File struct {
 	Triggers      map[string][]spec.Input // by source
 	Warnings      mistake.List            // what works, but perhaps not as meant
 
-	places map[string]mistake.Mistake
+	places  map[string]mistake.Mistake
+	secrets []string
 }
+
+// Secrets returns what variables put into the file, and the secrets in it: texts
+// that must never be printed.
+func (f *File) Secrets() []string { return f.secrets }
 
 // Options are the defaults that stand outside the file.
 type Options struct {
-	Linger time.Duration // 0: DefaultLinger
+	Linger   time.Duration // 0: DefaultLinger
+	Variable expand.Lookup // for ${NAME} in triggers; nil: no variable is set
 }
 
 // Load reads the file at path. The error is ErrMissing, wrapped, when there is
@@ -68,6 +75,9 @@ func Load(path string, o Options) (*File, error) {
 func Parse(path string, text []byte, o Options) (*File, error) {
 	if o.Linger == 0 {
 		o.Linger = DefaultLinger
+	}
+	if o.Variable == nil {
+		o.Variable = func(string) (string, error) { return "", nil }
 	}
 	p := &parser{
 		file: &File{Path: path, places: map[string]mistake.Mistake{}}, options: o,

@@ -264,3 +264,38 @@ sources:
 		t.Errorf("%+v", a)
 	}
 }
+
+// TestVariables: what may be secret, or differ between installations, comes from
+// the environment; conditions are left alone.
+func TestVariables(t *testing.T) {
+	variables := map[string]string{"HOOK": "https://hooks.example/T0/B1", "TOKEN": "t0ken", "NEW": "the newest secret", "OLD": "the secret before"}
+	f, err := schemafile.Parse("schema.yaml", []byte(`
+sources:
+  a:
+    primary_key: id
+    triggers:
+      one:
+        webhook: ${HOOK}
+        fire: {x: {_eq: "${TOKEN}"}}
+        headers: {Authorization: "Bearer ${TOKEN}", X-Plain: "$${TOKEN}", X-Default: "${NONE:-none}"}
+        secrets: ["${NEW}", "${OLD}", a plain one that is long]
+`), schemafile.Options{Variable: func(name string) (string, error) { return variables[name], nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := f.Triggers["a"][0]
+	if got, want := fmt.Sprint(in.Webhook, in.Fire, in.Header, in.Secrets), "https://hooks.example/T0/B1map[x:map[_eq:${TOKEN}]] "+
+		"map[Authorization:Bearer t0ken X-Default:none X-Plain:${TOKEN}] [the newest secret the secret before a plain one that is long]"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, hidden := range []string{"https://hooks.example/T0/B1", "Bearer t0ken", "the newest secret", "the secret before", "a plain one that is long"} {
+		if !slices.Contains(f.Secrets(), hidden) {
+			t.Errorf("the log may show %q", hidden)
+		}
+	}
+	_, err = schemafile.Parse("schema.yaml", []byte("sources: {a: {primary_key: id, triggers: {one: {webhook: 'https://x', fire: {x: {_gt: 1}}, secret: '${S}'}}}}"),
+		schemafile.Options{Variable: func(string) (string, error) { return "", errors.New("open /run/secrets/s: no such file") }})
+	if want := "schema.yaml:1:92: trigger \"one\": secret: S_FILE: open /run/secrets/s: no such file"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}

@@ -3,6 +3,7 @@ package schemafile
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tycostream/tycostream/internal/codec"
+	"github.com/tycostream/tycostream/internal/config/expand"
 	"github.com/tycostream/tycostream/internal/config/mistake"
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/source"
@@ -68,6 +70,7 @@ func (p *parser) readTrigger(def *source.Definition, text string, place, n *yaml
 	r := &plain{parser: p}
 	before := len(p.mistakes)
 	node, _ := r.value(n, path).(map[string]any)
+	p.fill(node, path)
 	if r.nodes > maxTriggerNodes {
 		p.wrong(place, "trigger %q has more than %d names and values", text, maxTriggerNodes)
 	}
@@ -88,6 +91,51 @@ func (p *parser) readTrigger(def *source.Definition, text string, place, n *yaml
 	if schema, declared := def.Declared(); declared && sound {
 		p.mistakes = append(p.mistakes, p.file.CheckTrigger(def.Name, schema, in)...)
 	}
+}
+
+// fill puts variables into what may hold credentials, or differ from one
+// installation to the next: the webhook, headers and secrets.
+func (p *parser) fill(node map[string]any, path []string) {
+	for _, key := range []string{"webhook", "headers", "secret", "secrets"} {
+		if v, ok := node[key]; ok {
+			node[key] = p.filled(v, append(slices.Clone(path), key))
+		}
+	}
+	for _, s := range []any{node["secret"], node["secrets"]} {
+		list, ok := s.([]any)
+		if !ok {
+			list = []any{s}
+		}
+		for _, v := range list {
+			if text, ok := v.(string); ok {
+				p.file.secrets = append(p.file.secrets, text)
+			}
+		}
+	}
+}
+
+// filled returns a value with the variables in its texts.
+func (p *parser) filled(v any, path []string) any {
+	switch x := v.(type) {
+	case string:
+		text, err := expand.Text(x, p.options.Variable)
+		if err != nil {
+			p.misplaced(path, "trigger %q: %s: %s", path[3], path[4], err)
+		}
+		if text != x {
+			p.file.secrets = append(p.file.secrets, text)
+		}
+		return text
+	case []any:
+		for i := range x {
+			x[i] = p.filled(x[i], append(slices.Clone(path), strconv.Itoa(i)))
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(x)) {
+			x[name] = p.filled(x[name], append(slices.Clone(path), name))
+		}
+	}
+	return v
 }
 
 func (p *parser) misplaced(path []string, format string, args ...any) {

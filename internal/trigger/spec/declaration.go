@@ -19,7 +19,7 @@ type Mistake struct {
 // DeclarationKeys are the keys of a trigger in schema.yaml, beside `name` in
 // lists, for suggestions.
 var DeclarationKeys = []string{ //nolint:gochecknoglobals // a constant list
-	"webhook", "fire", "clear", "snapshot", "for", "cooldown", "fields", "headers", "secret", "secrets", "delays", "paused",
+	"webhook", "fire", "clear", "snapshot", "for", "cooldown", "fields", "headers", "secret", "secrets", "timeout", "delays", "paused",
 }
 
 // Declare reads one trigger of schema.yaml: node is its mapping as plain values
@@ -38,6 +38,7 @@ var DeclarationKeys = []string{ //nolint:gochecknoglobals // a constant list
 //	    fields: [instrument_id, net_pnl]
 //	    headers: {X-Team: risk}
 //	    secret: whsec_...              # or secrets: [new, old]
+//	    timeout: 5s
 //	    delays: [5s, 1m, 10m]
 //	    paused: true
 func Declare(name string, node map[string]any) (Input, []Mistake) {
@@ -81,9 +82,12 @@ func (r *declaration) read() {
 	in.For, in.Cooldown = r.span(r.node["for"], "for"), r.span(r.node["cooldown"], "cooldown")
 	r.list("fields", func(v any, path ...string) { in.Fields = append(in.Fields, r.text("a field", v, path...)) })
 	r.list("delays", func(v any, path ...string) { in.Delays = append(in.Delays, r.span(v, path...)) })
-	r.list("secrets", func(v any, path ...string) { in.Secrets = append(in.Secrets, r.text("a secret", v, path...)) })
+	r.list("secrets", func(v any, path ...string) { in.Secrets = append(in.Secrets, r.secret("a secret", v, path...)) })
 	if v := r.node["secret"]; v != nil {
-		in.Secrets = append([]string{r.text("secret", v, "secret")}, in.Secrets...)
+		in.Secrets = append([]string{r.secret("secret", v, "secret")}, in.Secrets...)
+	}
+	if in.Timeout = r.span(r.node["timeout"], "timeout"); in.Timeout != 0 {
+		r.refused(checkTimeout(Duration(in.Timeout)), "timeout")
 	}
 	r.headers()
 }
@@ -114,6 +118,14 @@ func (r *declaration) text(what string, v any, path ...string) string {
 	}
 	r.wrong(what+" must be a text", path...)
 	return ""
+}
+
+func (r *declaration) secret(what string, v any, path ...string) string {
+	text := r.text(what, v, path...)
+	if text != "" {
+		r.refused(checkSecret(text), path...)
+	}
+	return text
 }
 
 func (r *declaration) condition(key string) any {

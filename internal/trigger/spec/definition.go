@@ -70,6 +70,7 @@ type Definition struct {
 	Fields   []string          `json:"fields,omitempty"`   // columns of the payload, by their names in the API; nil: all
 	Header   map[string]string `json:"header,omitempty"`   // sent with every delivery
 	Secrets  []Secret          `json:"secrets,omitempty"`  // newest first; every one signs
+	Timeout  Duration          `json:"timeout,omitempty"`  // of an attempt; 0: as the settings say
 	Delays   []Duration        `json:"delays,omitempty"`   // before the second and later attempts; nil: as the settings say
 	Paused   bool              `json:"paused,omitempty"`
 	Stopped  string            `json:"stopped,omitempty"` // why the gateway itself paused it; empty: it did not

@@ -17,7 +17,7 @@ func TestDefinitionDocument(t *testing.T) {
 	d := &Definition{
 		Source: "s", Name: "n", Webhook: "https://example.com", Fire: `{"a":1}`, Clear: `{"b":2}`, Snapshot: true,
 		For: Duration(90 * time.Second), Cooldown: Duration(time.Hour), Fields: []string{"x"},
-		Header: map[string]string{"A": "b"}, Secrets: []Secret{"whsec_1"}, Delays: []Duration{1, 2},
+		Header: map[string]string{"A": "b"}, Secrets: []Secret{"whsec_1"}, Timeout: 3, Delays: []Duration{1, 2},
 		Paused: true, Stopped: "410", Origin: API, Generation: "g", Created: time.Unix(5, 0).UTC(),
 	}
 	if v := reflect.ValueOf(*d); true {
@@ -146,18 +146,20 @@ func FuzzKeyRow(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, key string) { _, _ = KeyRow(s, key) })
 }
 
+func secret(name string) string { return "a secret named " + name }
+
 func TestDeclare(t *testing.T) {
 	in, mistakes := Declare("big", map[string]any{
 		"webhook": "https://example.com", "fire": map[string]any{"v": map[string]any{"_gt": json.Number("1")}},
 		"clear": map[string]any{"v": map[string]any{"_lt": json.Number("0.5")}}, "snapshot": true, "for": "30s", "cooldown": "5m",
 		"fields": []any{"id", "v"}, "headers": map[string]any{"X-N": json.Number("5"), "X-T": "risk"},
-		"secrets": []any{"b", "c"}, "secret": "a", "delays": []any{"5s", "1m"}, "paused": true,
+		"secrets": []any{secret("b"), secret("c")}, "secret": secret("a"), "timeout": "5s", "delays": []any{"5s", "1m"}, "paused": true,
 	})
 	want := Input{
 		Name: "big", Webhook: "https://example.com", Fire: map[string]any{"v": map[string]any{"_gt": json.Number("1")}},
 		Clear: map[string]any{"v": map[string]any{"_lt": json.Number("0.5")}}, Snapshot: true, For: 30 * time.Second,
 		Cooldown: 5 * time.Minute, Fields: []string{"id", "v"}, Header: map[string]string{"X-N": "5", "X-T": "risk"},
-		Secrets: []string{"a", "b", "c"}, Delays: []time.Duration{5 * time.Second, time.Minute}, Paused: true,
+		Secrets: []string{secret("a"), secret("b"), secret("c")}, Timeout: 5 * time.Second, Delays: []time.Duration{5 * time.Second, time.Minute}, Paused: true,
 	}
 	if len(mistakes) > 0 || !reflect.DeepEqual(in, want) {
 		t.Errorf("%+v %v\nwant %+v", in, mistakes, want)
@@ -178,6 +180,9 @@ func TestDeclare(t *testing.T) {
 		{"null field", "[fields 0] a field must be a text", map[string]any{"webhook": hook, "fire": fire, "fields": []any{nil}}},
 		{"flag", "[paused] paused must be true or false", map[string]any{"webhook": hook, "fire": fire, "paused": "maybe"}},
 		{"headers", "[headers] headers must hold names and values", map[string]any{"webhook": hook, "fire": fire, "headers": []any{"x"}}},
+		{"secret", "[secret] secret: the webhook secret must hold", map[string]any{"webhook": hook, "fire": fire, "secret": "hunter2"}},
+		{"secrets", "[secrets 1] secrets: the webhook secret is not base64", map[string]any{"webhook": hook, "fire": fire, "secrets": []any{secret("a"), "whsec_%"}}},
+		{"timeout", "[timeout] timeout: 6m0s is not between 100ms and 5m0s", map[string]any{"webhook": hook, "fire": fire, "timeout": "6m"}},
 		{"header", "[headers] headers: Host is set by the gateway itself", map[string]any{"webhook": hook, "fire": fire, "headers": map[string]any{"Host": "x"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/webhook/sign"
 )
 
 // Input is what a client gives for a new trigger. Conditions are filters as
@@ -27,6 +28,7 @@ type Input struct {
 	Fields   []string // nil: all
 	Header   map[string]string
 	Secrets  []string
+	Timeout  time.Duration
 	Delays   []time.Duration
 	Paused   bool
 }
@@ -56,6 +58,7 @@ type Patch struct {
 	Fields        Opt[[]string]
 	Header        Opt[map[string]string]
 	Secrets       Opt[[]string]
+	Timeout       Opt[time.Duration]
 	Delays        Opt[[]time.Duration]
 }
 
@@ -69,6 +72,8 @@ const (
 	maxDelays  = 64        //
 	maxSpan    = 366 * day // of For, Cooldown and each delay
 	maxSize    = 1000      // operators and list elements of a condition
+	minTimeout = 100 * time.Millisecond
+	maxTimeout = 5 * time.Minute
 	day        = 24 * time.Hour
 )
 
@@ -139,7 +144,7 @@ func (in *Input) Define(source string, origin Origin, sh codec.Shape) (*Definiti
 	p := Patch{
 		Webhook: Some(in.Webhook), Fire: Some(in.Fire), Clear: Some(in.Clear), Snapshot: Some(in.Snapshot),
 		For: Some(in.For), Cooldown: Some(in.Cooldown), Fields: Some(in.Fields),
-		Header: Some(in.Header), Secrets: Some(in.Secrets), Delays: Some(in.Delays),
+		Header: Some(in.Header), Secrets: Some(in.Secrets), Timeout: Some(in.Timeout), Delays: Some(in.Delays),
 	}
 	if err := checkName(in.Name); err != nil {
 		return nil, err
@@ -170,6 +175,9 @@ func (p *Patch) Apply(d *Definition, sh codec.Shape) error {
 		for _, s := range p.Secrets.Value {
 			d.Secrets = append(d.Secrets, Secret(s))
 		}
+	}
+	if p.Timeout.Given {
+		d.Timeout = Duration(p.Timeout.Value)
 	}
 	if p.Delays.Given {
 		d.Delays = nil
@@ -243,7 +251,29 @@ func (d *Definition) check() error {
 	if len(d.Secrets) > maxSecrets {
 		return Invalid("secrets: there are more than %d", maxSecrets)
 	}
+	for _, s := range d.Secrets {
+		if err := checkSecret(string(s)); err != nil {
+			return err
+		}
+	}
+	if err := checkTimeout(d.Timeout); err != nil {
+		return err
+	}
 	return d.checkHeader()
+}
+
+func checkSecret(secret string) error {
+	if _, err := sign.Parse(secret); err != nil {
+		return Invalid("secrets: %v", err)
+	}
+	return nil
+}
+
+func checkTimeout(d Duration) error {
+	if d != 0 && (time.Duration(d) < minTimeout || time.Duration(d) > maxTimeout) {
+		return Invalid("timeout: %v is not between %v and %v", d, minTimeout, maxTimeout)
+	}
+	return nil
 }
 
 func checkSpan(what string, d Duration) error {

@@ -75,7 +75,7 @@ func (e *RefusedError) Error() string {
 }
 
 // ErrUnreachable is wrapped by CheckTarget when a host has no address.
-var ErrUnreachable = errors.New("the webhook's host cannot be resolved")
+var ErrUnreachable = errors.New("its host cannot be resolved")
 
 // Parse checks a URL's form: http or https, a host, no user.
 func Parse(text string) (*url.URL, error) {
@@ -114,7 +114,7 @@ func (p *Policy) CheckTarget(ctx context.Context, r Resolver, text string) error
 	}
 	addrs, err := r.LookupNetIP(ctx, "ip", host)
 	if err != nil || len(addrs) == 0 {
-		return fmt.Errorf("webhook %q: %w: %s", text, ErrUnreachable, host)
+		return fmt.Errorf("%w: %s", ErrUnreachable, host)
 	}
 	for _, a := range addrs {
 		if err := p.check(host, a); err != nil {
