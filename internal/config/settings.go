@@ -25,7 +25,7 @@ const (
 )
 
 var kindNames = [...]string{
-	"text", "number", "port", "duration", "size", "boolean", "choice", "level", "list", "URL", "list", "durations",
+	"text", "number", "port", "duration", "size", "boolean", "choice", "level", "list", "URL", "list", "list",
 }
 
 func (k Kind) String() string { return kindNames[k] }
