@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import perspective from '@perspective-dev/client';
 import { connect } from '@tycostream/perspective';
 
-import { column, connected, FakeClient, frame, key, reading, row, sourceOf, trades, watching } from './fake.js';
+import { column, connected, FakeClient, frame, key, laidOn, reading, row, sourceOf, trades, until, watching } from './fake.js';
 
 const ids = async (columns) => (await columns()).id;
 
@@ -18,7 +18,7 @@ test('rows come, change and leave', async (t) => {
   let updates = 0;
   await view.on_update(() => updates++);
   live.batch([row(2, '2', 'b'), row(3, '3', 'd')], [key(1)]);
-  await frame(); // by itself
+  await laidOn(things, 2);
   assert.deepEqual(await rows(), [{ id: 2, price: 2, note: 'b' }, { id: 3, price: 3, note: 'd' }, { id: 10, price: -3, note: 'c' }]);
   assert.ok(updates > 0);
   assert.deepEqual(things.stats, { size: 3, received: 6, applied: 6, flushes: 2, refused: 0 });
@@ -85,7 +85,7 @@ test('pause freezes the table, and resume lays on the newest', async (t) => {
   await frame();
   assert.deepEqual(await columns(), { id: [1], price: [1], note: ['a'] });
   things.resume();
-  await frame();
+  await laidOn(things, 2);
   assert.deepEqual(await columns(), { id: [1, 1001], price: [999, 1], note: ['a', 'x'] });
   assert.equal(things.stats.applied, 3); // rows that came and went meanwhile cost nothing
   things.pause();
@@ -124,14 +124,13 @@ test('nothing is laid on before the engine has taken what came before', async (t
   const { update } = table;
   table.update = (...given) => new Promise((resolve) => running.push(() => resolve(update.apply(table, given))));
   live.batch([row(1, '2', 'a')]);
-  await frame();
+  await until(() => running.length === 1);
   live.batch([row(1, '3', 'a')]);
   live.batch([row(1, '4', 'a')]);
   await frame();
   assert.equal(running.length, 1);
   running[0]();
-  await frame();
-  assert.equal(running.length, 2);
+  await until(() => running.length === 2);
   running[1]();
   await things.flush();
   assert.deepEqual((await columns()).price, [4]);
@@ -159,7 +158,7 @@ test('a flush has its frame; where no frame comes, a moment later', async (t) =>
   assert.equal(things.stats.flushes, flushes + 1);
   await things.flush();
   live.batch([row(1, '4', 'a')]); // the tab is hidden
-  for (let i = 0; i < 20 && things.stats.flushes === flushes + 1; i++) await frame();
+  await until(() => things.stats.flushes > flushes + 1);
   assert.equal(things.stats.flushes, flushes + 2);
   assert.equal(frames.filter(Boolean).length, 0); // called off
 });
@@ -172,7 +171,7 @@ test('batches that come before the table is there are not lost', async (t) => {
   const live = await client.live(0);
   live.snapshot([row(1, '1', 'a')]);
   live.batch([row(2, '2', 'b')]);
-  await frame();
+  await until(() => make);
   live.batch([row(3, '3', 'c')]);
   make();
   live.batch([row(4, '4', 'd')]);

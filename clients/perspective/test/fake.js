@@ -166,8 +166,20 @@ export async function reading(t, table, config = {}) {
 export const row = (id, price, note) => ({ _key: `${id}`, id, price, note });
 export const key = (id) => ({ _key: `${id}`, id });
 
-/** Every how many milliseconds a table is laid on, and then some. */
+/** More than the time in which something would be laid on. */
 export const frame = () => new Promise((resolve) => setTimeout(resolve, 40));
+
+export async function until(check) {
+  for (const end = Date.now() + 10_000; !(await check()); await frame()) {
+    if (Date.now() > end) throw new Error(`not within 10 s: ${check}`);
+  }
+}
+
+/** Waits until the table has been laid on so many times, by itself. */
+export async function laidOn(things, flushes) {
+  await until(() => things.stats.flushes >= flushes);
+  await things.flush(); // the engine has taken it
+}
 
 /** How many rows a view has at each of its updates. */
 export async function watching(view) {

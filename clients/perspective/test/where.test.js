@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import perspective from '@perspective-dev/client';
 import { connect } from '@tycostream/perspective';
 
-import { connected, FakeClient, frame, row, trades } from './fake.js';
+import { connected, FakeClient, frame, laidOn, row, trades } from './fake.js';
 
 const a = { note: { _eq: 'a' } };
 const b = { note: { _eq: 'b' } };
@@ -18,7 +18,7 @@ test('another filter takes over with its first snapshot', async (t) => {
   assert.deepEqual(next.options.where, b);
   next.accept();
   live.batch([row(3, '3', 'c')]); // the old one goes on meanwhile
-  await frame();
+  await laidOn(things, 2);
   assert.equal((await rows()).length, 3);
   assert.equal(things.where, undefined);
   assert.equal(live.closed, false);
@@ -87,7 +87,7 @@ test('a paused table takes another filter, and shows it when it is resumed', asy
   await frame();
   assert.equal((await rows())[0].id, 1);
   things.resume();
-  await frame();
+  await laidOn(things, 2);
   assert.deepEqual(await rows(), [{ id: 2, price: 2, note: 'b' }]);
 });
 
