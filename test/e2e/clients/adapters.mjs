@@ -25,6 +25,22 @@ export const requests = (client) => async (query, variables) => {
   }
 };
 
+/** A set of sinks, and subscribe with each in it for as long as it lasts. */
+export function told(subscribe) {
+  const sinks = new Set();
+  return {
+    sinks,
+    subscribe(document, variables, sink) {
+      sinks.add(sink);
+      const stop = subscribe(document, variables, sink);
+      return () => {
+        sinks.delete(sink);
+        stop();
+      };
+    },
+  };
+}
+
 const isMutation = (document) => document.trimStart().startsWith('mutation');
 
 /** again reaches the links below as the operation's context. */

@@ -16,7 +16,7 @@ import { SubscriptionClient } from 'subscriptions-transport-ws';
 import { Client as UrqlClient, fetchExchange, subscriptionExchange } from 'urql';
 import WebSocket from 'ws';
 import { setTimeout as wait } from 'node:timers/promises';
-import { apollo, observer, requests, urql } from './adapters.mjs';
+import { apollo, observer, requests, told, urql } from './adapters.mjs';
 import { refused } from './errors.mjs';
 
 globalThis.WebSocket = WebSocket; // a browser's; Apollo asks for it
@@ -53,22 +53,6 @@ function socket(at, sinks) {
   });
   client.connections = 0;
   return client;
-}
-
-/** A set of sinks, and subscribe with each in it for as long as it lasts. */
-function told(subscribe) {
-  const sinks = new Set();
-  return {
-    sinks,
-    subscribe(document, variables, sink) {
-      sinks.add(sink);
-      const stop = subscribe(document, variables, sink);
-      return () => {
-        sinks.delete(sink);
-        stop();
-      };
-    },
-  };
 }
 
 const graphqlWs = {

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createClient } from 'graphql-sse';
-import { demo, document, query, Rows, subscribers, until, variables } from './gateway.mjs';
+import { demo, query, subscribers, until } from './gateway.mjs';
+import { Rows } from './rows.mjs';
+import { camelCase as style } from './styles.mjs';
 
 let gateway;
 before(async () => { gateway = await demo(); });
@@ -20,11 +22,11 @@ function single(options = {}) {
   return { asked, client: createClient({ url: gateway.http, singleConnection: true, fetchFn, ...options }) };
 }
 
-/** Follows the document's rows. */
-function follow(client, where = variables.where) {
+/** Follows the style's rows. */
+function follow(client, where = style.where) {
   const rows = new Rows();
   rows.completed = false;
-  rows.stop = client.subscribe({ query: document, variables: { where } }, {
+  rows.stop = client.subscribe({ query: style.rows, variables: { where } }, {
     next: (result) => rows.take(result),
     error: (error) => rows.errors.push(error),
     complete() { rows.completed = true; },
@@ -114,12 +116,15 @@ test('mistakes end their operation', async () => {
 
 test('a client outlasts the gateway', async () => {
   let connected = 0;
-  const { client } = single({ on: { connected: () => { connected++; } }, retryAttempts: 50, retry: () => new Promise((resolve) => { setTimeout(resolve, 100); }) });
+  const again = () => {
+    connected++;
+    rows.clear(); // a new snapshot follows
+  };
+  const { client } = single({ on: { connected: again }, retryAttempts: 50, retry: () => new Promise((resolve) => { setTimeout(resolve, 100); }) });
   const rows = follow(client);
   await rows.check(gateway);
   const { port } = gateway;
   await gateway.stop();
-  rows.clear();
   gateway = await demo({ port });
   await rows.check(gateway);
   assert.equal(connected, 2);
