@@ -1,18 +1,18 @@
+import './style.css';
 import type { Context, Tab } from '../context.js';
 import type { Vitals } from '../vitals.js';
+import { GridPage } from './page.js';
 
 /** The rows of a source in a grid. */
 export function gridTab(vitals: Vitals): Tab {
+  let page: GridPage | undefined;
   return {
     id: 'grid',
     name: 'Grid',
     mount(root: HTMLElement, ctx: Context): void {
-      ctx.sources.watch((sources) => {
-        vitals.state(sources ? 'live' : 'connecting', sources ? 'live' : 'connecting');
-        root.textContent = sources?.map((s) => `${s.name}: ${s.rows} rows`).join(', ') ?? '';
-      });
+      page = new GridPage(root, ctx, vitals);
     },
-    shown(): void {},
-    hidden(): void {},
+    shown: (rest) => page?.open(rest),
+    hidden(): void {}, // it goes on: the header tells how, and coming back costs nothing
   };
 }

@@ -1,0 +1,1 @@
+var e=new URL(`icon-DyHHw9R4.svg`,import.meta.url).href;export{e as t};

@@ -1,0 +1,1 @@
+export {}; // it registers itself
