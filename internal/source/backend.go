@@ -41,8 +41,8 @@ type Target struct {
 	History time.Duration
 }
 
-// Position is where a stream stopped: a later Follow goes on behind it when
-// upstream still has the history and Identity is unchanged.
+// Position is where a stream stopped: a later Follow of the same Backend goes on
+// behind it when upstream still has the history and Identity is unchanged.
 type Position struct {
 	Identity string
 	Frontier relation.Frontier

@@ -13,7 +13,7 @@ import (
 func describe(e *env) {
 	e.create(e.people())
 	rec := e.recorder()
-	rel, err := e.h.Backend(e.T).Describe(e.Context(), rec.Def)
+	rel, err := e.b.Describe(e.Context(), rec.Def)
 	if err != nil {
 		e.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func Run(t *testing.T, h Harness) {
 		{"several_targets", severalTargets},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.run(&env{T: t, h: h, f: h.Features(), table: "bt_" + c.name})
+			c.run(&env{T: t, h: h, b: h.Backend(t), f: h.Features(), table: "bt_" + c.name})
 		})
 	}
 }
@@ -56,6 +56,7 @@ func Run(t *testing.T, h Harness) {
 type env struct {
 	*testing.T
 	h     Harness
+	b     source.Backend
 	f     Features
 	table string // the case's own
 }
@@ -133,22 +134,20 @@ var errEnough = errors.New("the test has seen enough")
 
 // once follows the recorders' sources until the stream ends.
 func (e *env) once(recs ...*Recorder) *running {
-	b := e.h.Backend(e.T)
 	return e.start(func(ctx context.Context) error {
 		var targets []source.Target
 		for _, r := range recs {
 			targets = append(targets, r.Target())
 		}
-		return b.Follow(ctx, targets)
+		return e.b.Follow(ctx, targets)
 	})
 }
 
 // keep follows a recorder's source again and again, as a supervisor does.
 func (e *env) keep(rec *Recorder) {
-	b := e.h.Backend(e.T)
 	e.start(func(ctx context.Context) error {
 		for {
-			err := b.Follow(ctx, []source.Target{rec.Target()})
+			err := e.b.Follow(ctx, []source.Target{rec.Target()})
 			class, ok := errors.AsType[*source.Error](err)
 			switch {
 			case ctx.Err() != nil:

@@ -170,7 +170,7 @@ func duplicateKey(e *env) {
 
 // severalTargets follows two sources on one stream while a third is missing.
 func severalTargets(e *env) {
-	if !e.h.Backend(e.T).Shared() {
+	if !e.b.Shared() {
 		e.Skip("each source has a stream of its own")
 	}
 	one, two := *e, *e

@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -85,6 +87,65 @@ func TestPublicationIsKeptEqual(t *testing.T) {
 	db.Exec(t, "ALTER PUBLICATION tycostream SET TABLE b")
 	db.Exec(t, "INSERT INTO a VALUES (2, 2)")
 	r.rowsBecome(t, "1|3", "2|2")
+}
+
+// A table that was out of the publication between two looks at it has changed
+// unseen, though the publication holds it again.
+func TestTableOutOfThePublicationForAMoment(t *testing.T) {
+	const recreate = "CREATE PUBLICATION theirs FOR TABLE ONLY a, ONLY b"
+	for name, c := range map[string]struct{ made, out, back string }{
+		"table":       {recreate, "ALTER PUBLICATION theirs DROP TABLE a", "ALTER PUBLICATION theirs ADD TABLE ONLY a"},
+		"options":     {recreate, "ALTER PUBLICATION theirs SET (publish = 'delete')", "ALTER PUBLICATION theirs SET (publish = 'insert, update, delete, truncate')"},
+		"filter":      {recreate, "ALTER PUBLICATION theirs SET TABLE ONLY a WHERE (id > 50), ONLY b", "ALTER PUBLICATION theirs SET TABLE ONLY a, ONLY b"},
+		"schema":      {"CREATE PUBLICATION theirs FOR TABLES IN SCHEMA public", "ALTER PUBLICATION theirs DROP TABLES IN SCHEMA public", "ALTER PUBLICATION theirs ADD TABLES IN SCHEMA public"},
+		"publication": {recreate, "DROP PUBLICATION theirs", recreate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := pool.Database(t)
+			db.Exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); "+c.made)
+			r := newRecorder(definition("a", "id"))
+			supervise(t, backend(t, postgres.Options{URL: db.URL(), Publication: "theirs", Poll: time.Hour, Heartbeat: 500 * time.Millisecond}), r)
+			r.rowsBecome(t)
+			for i := 0; ; i++ { // a look may come in between, and is not what is tested
+				r.mu.Lock()
+				before := r.snaps
+				r.mu.Unlock()
+				db.Exec(t, c.out)
+				db.Exec(t, fmt.Sprintf("INSERT INTO a VALUES (%d)", i))
+				db.Exec(t, c.back)
+				r.mu.Lock()
+				between := r.snaps != before
+				r.mu.Unlock()
+				var want []string
+				for id := range i + 1 {
+					want = append(want, strconv.Itoa(id))
+				}
+				r.rowsBecome(t, want...)
+				if !between {
+					break
+				}
+			}
+		})
+	}
+}
+
+// Other tables may come and go.
+func TestOtherTablesOfThePublication(t *testing.T) {
+	db := pool.Database(t)
+	db.Exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE PUBLICATION theirs FOR ALL TABLES")
+	r := newRecorder(definition("a", "id"))
+	follow(t, backend(t, postgres.Options{URL: db.URL(), Publication: "theirs"}), targetOf(r))
+	r.rowsBecome(t)
+	db.Exec(t, "CREATE TABLE c (id int PRIMARY KEY); DROP TABLE b")
+	r.until(t, "some heartbeats", func() bool { return r.live })
+	pause(t.Context(), 500*time.Millisecond)
+	db.Exec(t, "INSERT INTO a VALUES (1)")
+	r.rowsBecome(t, "1")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opened != 1 {
+		t.Fatalf("opened %d times", r.opened)
+	}
 }
 
 func TestForeignPublicationsThatCover(t *testing.T) {
@@ -173,7 +234,7 @@ func TestNamedSlotResumes(t *testing.T) {
 	d.counts(ra, 1, 1)
 	d.counts(rb, 1, 0)
 	// While it is in use, nobody else gets it.
-	wantError(t, d.follow(newRecorder(definition("b", "id"))).end(t), source.Retry, "in use")
+	wantError(t, d.follow(newRecorder(definition("a", "id")), newRecorder(definition("b", "id"))).end(t), source.Retry, "in use")
 	run.stop(t)
 }
 
@@ -206,6 +267,15 @@ func TestNamedSlotThatCannotGoOn(t *testing.T) {
 	ra.rowsBecome(t, "9|n|5")
 	run.stop(t)
 	d.counts(ra, 4, 0)
+
+	d.free() // the table was out of the publication meanwhile: a snapshot
+	d.db.Exec(t, "ALTER PUBLICATION tycostream DROP TABLE a")
+	d.db.Exec(t, "INSERT INTO a VALUES (10, 'o')")
+	d.db.Exec(t, "ALTER PUBLICATION tycostream ADD TABLE ONLY a")
+	run = d.follow(ra)
+	ra.rowsBecome(t, "10|o|5", "9|n|5")
+	run.stop(t)
+	d.counts(ra, 5, 0)
 
 	d.free() // a program of another kind owns the name
 	d.db.Exec(t, "SELECT pg_drop_replication_slot('"+d.slot+"')")

@@ -101,14 +101,16 @@ func TestCutFiftyTimes(t *testing.T) {
 				pause(t.Context(), time.Duration(rnd.IntN(150))*time.Millisecond)
 				proxy.Cut()
 			}
+			if slot != "" { // on a busy machine no stream may have lived until its cut
+				r.until(t, "life", func() bool { return r.live })
+				proxy.Cut()
+				r.until(t, "the slot to be resumed", func() bool { return r.resumes > 0 })
+			}
 			s.end()
 			equal(t, db, r, "t")
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			t.Logf("%d snapshots, %d resumes, %d transactions", r.snaps, r.resumes, len(r.applied))
-			if slot != "" && r.resumes == 0 {
-				t.Fatal("the slot was never resumed")
-			}
 		})
 	}
 }

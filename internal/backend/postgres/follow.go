@@ -158,8 +158,9 @@ func (f *follow) position(ctx context.Context, before *pgcatalog.Publication) er
 	}
 	f.start = ^uint64(0)
 	var fresh int
+	followed := f.b.swapTies(f.ties())
 	for t := range f.live() {
-		if t.canResume(confirmed, before) {
+		if t.canResume(confirmed, before) && followed[t.table.OID] == before.Tie(t.table) {
 			t.resumed, t.frontier = true, t.Resume.Frontier
 			f.start = min(f.start, t.frontier.Time+1)
 			if t.memory != nil {
@@ -182,6 +183,25 @@ func (f *follow) position(ctx context.Context, before *pgcatalog.Publication) er
 		}
 	}
 	return nil
+}
+
+// ties are those of all tables that take part to the publication.
+func (f *follow) ties() map[uint32]string {
+	ties := map[uint32]string{}
+	for t := range f.live() {
+		ties[t.table.OID] = t.tie
+	}
+	return ties
+}
+
+// swapTies notes how the tables that are followed now are tied to the publication,
+// and returns how those were that were followed before. Positions are of use to
+// one process only, so this need not be remembered for longer.
+func (b *Backend) swapTies(now map[uint32]string) (before map[uint32]string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, b.ties = b.ties, now
+	return before
 }
 
 // canResume reports whether the stream can go on where the target's rows

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -57,6 +58,9 @@ type Backend struct {
 	opts   Options
 	config *pgconn.Config
 	log    *slog.Logger
+
+	mu   sync.Mutex        // guards ties
+	ties map[uint32]string // of the tables that were followed last to the publication
 }
 
 var _ source.Backend = (*Backend)(nil)

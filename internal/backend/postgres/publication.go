@@ -10,7 +10,8 @@ import (
 
 // publish makes the publication hold the targets' tables. Targets that it does
 // not reach fail with the statements that mend it. It returns the publication
-// as it was before: what it did not cover then may have changed unseen.
+// as it was before: what it did not cover then may have changed unseen. ties
+// hold it as it is behind that.
 func (f *follow) publish(ctx context.Context) (before *pgcatalog.Publication, err error) {
 	f.refusePartitions()
 	name := f.b.opts.Publication
@@ -20,8 +21,12 @@ func (f *follow) publish(ctx context.Context) (before *pgcatalog.Publication, er
 	}
 	version := tables[0].Server.Version
 	before, err = pgcatalog.ReadPublication(ctx, f.sql, name, version)
-	if err != nil || before.Exactly(tables) {
-		return before, err
+	if err != nil {
+		return nil, err
+	}
+	if before.Exactly(tables) {
+		f.tie(before)
+		return before, nil
 	}
 	statements := before.Statements(name, tables)
 	var refused error
@@ -44,7 +49,15 @@ func (f *follow) publish(ctx context.Context) (before *pgcatalog.Publication, er
 				"(the statement is in the log)", refused, statements...))
 		}
 	}
+	f.tie(after)
 	return before, nil
+}
+
+// tie notes how the changes of the targets come through the publication.
+func (f *follow) tie(p *pgcatalog.Publication) {
+	for t := range f.live() {
+		t.tie = p.Tie(t.table)
+	}
 }
 
 // refusePartitions fails targets whose changes would come under the name of

@@ -17,6 +17,7 @@ type target struct {
 
 	table  *pgcatalog.Table
 	opened string // fingerprint of the table that is followed
+	tie    string // of the table to the publication
 	schema *relation.Schema
 	layout []int
 	rows   holder  // nil when nothing needs to be remembered

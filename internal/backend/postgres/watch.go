@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"iter"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,11 +19,13 @@ type watch struct {
 	f      *follow
 	clock  *clock
 	checks []check
+	ties   map[uint32]string // of the tables to the publication, as they were opened
 	events chan event
 
 	// seen is up to where in the log every table that is followed is known to
-	// have been the one that was opened. The stream tells of a table's own
-	// changes, but not that its name belongs to another table now.
+	// have been the one that was opened, and in the publication. The stream tells
+	// of a table's own changes, but not that its name belongs to another table
+	// now, nor that its changes are left out.
 	seen atomic.Uint64
 }
 
@@ -44,7 +47,7 @@ type event struct {
 }
 
 func newWatch(f *follow) *watch {
-	w := &watch{f: f, clock: &clock{}, events: make(chan event, len(f.targets)+1)}
+	w := &watch{f: f, clock: &clock{}, ties: f.ties(), events: make(chan event, len(f.targets)+1)}
 	w.seen.Store(f.start)
 	for _, t := range f.targets {
 		c := check{t: t, def: t.Def, opened: t.opened, live: !t.failed}
@@ -85,8 +88,8 @@ func (w *watch) run(ctx context.Context) {
 const markSQL = `SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn, (extract(epoch FROM clock_timestamp()) * 1000000)::int8`
 
 // mark notes how far the log goes and what time it is, once the tables are
-// known to be those that were opened up to there. The position is read first: a
-// table that was exchanged before it is seen to be.
+// known to be those that were opened, and published, up to there. The position
+// is read first: a table that was exchanged before it is seen to be.
 func (w *watch) mark(ctx context.Context) error {
 	rows, err := w.f.sql.Query(ctx, "read the log's position", markSQL)
 	if err != nil {
@@ -101,6 +104,9 @@ func (w *watch) mark(ctx context.Context) error {
 		return pgcatalog.Classify("read the clock", err)
 	}
 	same, err := w.same(ctx)
+	if same && err == nil {
+		same, err = w.published(ctx)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -117,11 +123,7 @@ func (w *watch) mark(ctx context.Context) error {
 func (w *watch) same(ctx context.Context) (bool, error) {
 	var names strings.Builder
 	want := map[string]bool{}
-	for i := range w.checks {
-		c := &w.checks[i]
-		if c.table == nil || c.missing {
-			continue
-		}
+	for c := range w.followed() {
 		if names.Len() > 0 {
 			names.WriteString(", ")
 		}
@@ -170,11 +172,8 @@ func (w *watch) poll(ctx context.Context) error {
 }
 
 func (w *watch) pollPublication(ctx context.Context, followed, others []*pgcatalog.Table) error {
-	if len(followed)+len(others) == 0 {
-		return nil
-	}
-	p, err := pgcatalog.ReadPublication(ctx, w.f.sql, w.f.b.opts.Publication, append(followed, others...)[0].Server.Version)
-	if err != nil {
+	p, err := w.publication(ctx, append(followed, others...))
+	if err != nil || p == nil {
 		return err
 	}
 	for _, t := range others {
@@ -183,12 +182,50 @@ func (w *watch) pollPublication(ctx context.Context, followed, others []*pgcatal
 		}
 	}
 	for _, t := range followed {
-		if !p.Covers(t) {
+		if !p.Covers(t) || p.Tie(t) != w.ties[t.OID] {
 			return pgcatalog.Mistake(source.Compacted, "somebody took table %s out of the publication: "+
 				"gateways that follow different tables need publications of different names", t.Title())
 		}
 	}
 	return nil
+}
+
+// followed yields the tables that are, as far as the watch knows.
+func (w *watch) followed() iter.Seq[*check] {
+	return func(yield func(*check) bool) {
+		for i := range w.checks {
+			if c := &w.checks[i]; c.table != nil && !c.missing && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// publication reads the publication; nil when there is no table to look for.
+func (w *watch) publication(ctx context.Context, tables []*pgcatalog.Table) (*pgcatalog.Publication, error) {
+	if len(tables) == 0 {
+		return nil, nil //nolint:nilnil // see above
+	}
+	return pgcatalog.ReadPublication(ctx, w.f.sql, w.f.b.opts.Publication, tables[0].Server.Version)
+}
+
+// published reports whether the changes of all tables that are followed come as
+// they did when these were opened.
+func (w *watch) published(ctx context.Context) (bool, error) {
+	var tables []*pgcatalog.Table
+	for c := range w.followed() {
+		tables = append(tables, c.table)
+	}
+	p, err := w.publication(ctx, tables)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range tables {
+		if p.Tie(t) != w.ties[t.OID] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // news takes what the watch has found, on the stream's goroutine.

@@ -2,6 +2,7 @@ package pgcatalog
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -10,15 +11,22 @@ import (
 type Publication struct {
 	exists  bool
 	id      string
-	all     bool // FOR ALL TABLES
-	whole   bool // publishes inserts, updates, deletes and truncates
+	version string // another one after each change of its options
+	all     bool   // FOR ALL TABLES
+	whole   bool   // publishes inserts, updates, deletes and truncates
 	viaRoot bool
-	members map[uint32]bool // table: without filter and column list
-	schemas map[string]bool // FOR TABLES IN SCHEMA
+	members map[uint32]member
+	schemas map[string]string // FOR TABLES IN SCHEMA: the entry that says so
+}
+
+// member is a table that the publication names.
+type member struct {
+	entry string // the row of the catalog that says so: another one when the table was out in between
+	plain bool   // without filter and column list
 }
 
 const publicationSQL = `
-SELECT oid, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pubviaroot
+SELECT oid, xmin, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pubviaroot
 FROM pg_publication WHERE pubname = $1`
 
 // withFilters is the first version whose publications filter rows and columns
@@ -27,35 +35,35 @@ const withFilters = 150000
 
 // ReadPublication reads a publication, which need not exist.
 func ReadPublication(ctx context.Context, conn *Session, name string, version int) (*Publication, error) {
-	p := &Publication{members: map[uint32]bool{}, schemas: map[string]bool{}}
+	p := &Publication{members: map[uint32]member{}, schemas: map[string]string{}}
 	rows, err := conn.Query(ctx, "read the publication", publicationSQL, name)
 	if err != nil || len(rows) == 0 {
 		return p, err
 	}
 	r := rows[0]
-	p.exists, p.id, p.all, p.whole, p.viaRoot = true, r.Text(0), r.Bool(1), r.Bool(2), r.Bool(3)
+	p.exists, p.id, p.version, p.all, p.whole, p.viaRoot = true, r.Text(0), r.Text(1), r.Bool(2), r.Bool(3), r.Bool(4)
 	plain := "true"
 	if version >= withFilters {
 		plain = "prqual IS NULL AND prattrs IS NULL"
 	}
 	rows, err = conn.Query(ctx, "read the publication",
-		"SELECT prrelid, "+plain+" FROM pg_publication_rel WHERE prpubid = $1::oid", p.id)
+		"SELECT prrelid, oid, "+plain+" FROM pg_publication_rel WHERE prpubid = $1::oid", p.id)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
-		p.members[r.OID(0)] = r.Bool(1)
+		p.members[r.OID(0)] = member{r.Text(1), r.Bool(2)}
 	}
 	if version < withFilters {
 		return p, nil
 	}
 	rows, err = conn.Query(ctx, "read the publication",
-		"SELECT n.nspname FROM pg_publication_namespace p JOIN pg_namespace n ON n.oid = p.pnnspid WHERE p.pnpubid = $1::oid", p.id)
+		"SELECT n.nspname, p.oid FROM pg_publication_namespace p JOIN pg_namespace n ON n.oid = p.pnnspid WHERE p.pnpubid = $1::oid", p.id)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
-		p.schemas[r.Text(0)] = true
+		p.schemas[r.Text(0)] = r.Text(1)
 	}
 	return p, nil
 }
@@ -76,7 +84,22 @@ func (p *Publication) Covers(t *Table) bool {
 			}
 		}
 	}
-	return p.all || p.schemas[t.schema] || p.members[t.OID]
+	return p.all || p.schemas[t.schema] != "" || p.members[t.OID].plain
+}
+
+// Tie names what makes the table's changes come through the publication. It is
+// another one when they may have come otherwise for a while, or not at all:
+// publication or table were taken away and put back, or told to publish less.
+func (p *Publication) Tie(t *Table) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", p.id, p.version)
+	for _, oid := range append([]uint32{t.OID}, t.Above...) {
+		fmt.Fprintf(&b, " %s", p.members[oid].entry)
+	}
+	if entry := p.schemas[t.schema]; entry != "" {
+		fmt.Fprintf(&b, " schema %s", entry)
+	}
+	return b.String()
 }
 
 // Exactly reports whether the publication needs no change.
