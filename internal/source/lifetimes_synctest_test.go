@@ -132,6 +132,60 @@ func TestSupervisorLazy(t *testing.T) {
 	})
 }
 
+// TestSupervisorLazyIsLostUnread must not keep answering queries from rows that
+// nobody follows any more: queries of a source with rows are no demand.
+func TestSupervisorLazyIsLostUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		def := definition()
+		def.Lazy, def.Linger = true, 5*time.Minute
+		lostAfter := func(d time.Duration, s step) step {
+			return func(ctx context.Context, targets []source.Target) error {
+				if err := snapshot(targets[0].Sink, 5, row(1, "a")); err != nil {
+					return err
+				}
+				time.Sleep(d)
+				return s(ctx, targets)
+			}
+		}
+		broken := failing(&source.Error{Class: source.Slow, Text: "the relation was dropped"})
+		steps := []step{lostAfter(2*time.Minute, failing(lost())), lostAfter(2*time.Minute, broken)}
+		for range 30 {
+			steps = append(steps, broken)
+		}
+		u := run(t, def, source.Settings{}, steps...)
+		u.f.read(1)
+		time.Sleep(time.Minute)
+		u.f.read(0)
+		time.Sleep(2 * time.Minute) // lost after one, and followed again within linger
+		synctest.Wait()
+		if n := len(u.b.followed()); n != 2 || u.s.Stats()[0].State != feed.Live {
+			t.Errorf("%d connections, stats %+v", n, u.s.Stats()[0])
+		}
+		time.Sleep(2 * time.Minute) // failed since 4m
+		synctest.Wait()
+		if s := u.s.Stats()[0]; s.State != feed.Failed {
+			t.Errorf("stats %+v", s)
+		}
+		time.Sleep(90 * time.Second) // the linger is over at 6m, and the wait after the last attempt
+		synctest.Wait()
+		calls := len(u.b.followed())
+		if s := u.s.Stats()[0]; s.State != feed.Starting || calls < 4 {
+			t.Errorf("%d connections, stats %+v", calls, s)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := len(u.b.followed()); n != calls {
+			t.Errorf("%d connections without a reader", n-calls)
+		}
+		u.f.read(1)
+		synctest.Wait()
+		if n := len(u.b.followed()); n != calls+1 {
+			t.Errorf("%d connections for a reader", n-calls)
+		}
+		u.stop()
+	})
+}
+
 func TestSupervisorLazyUndeclared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f *watched

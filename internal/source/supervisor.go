@@ -136,6 +136,10 @@ type group struct {
 	lazy    bool
 	shared  bool
 	attempt int // failures in a row
+
+	// of a lazy group; owned by run, and by leave while that waits for it
+	joined bool      // it was wanted, and has not left since
+	unread time.Time // since when nobody reads; zero: somebody does
 }
 
 // run is the thin loop: wait until it is wanted, follow once, decide how long
@@ -157,6 +161,7 @@ func (g *group) run(ctx context.Context) {
 		}
 		begin := time.Now()
 		err := g.follow(ctx)
+		g.joined = g.joined && !errors.Is(err, errUnwanted)
 		if !sleep(ctx, g.settle(ctx, err, time.Since(begin))) {
 			return
 		}
@@ -177,12 +182,20 @@ func (g *group) look(ctx context.Context) error {
 	return err
 }
 
-// wanted waits until somebody reads.
+// wanted waits until somebody reads. A source that was lost while nobody read is
+// wanted for as long as it lingers, and leaves then: its rows, which queries are
+// answered from without being demand, must not grow old unnoticed.
 func (g *group) wanted(ctx context.Context) bool {
+	in := g.intakes[0]
 	for {
-		readers, changed := g.intakes[0].demand()
-		if readers > 0 {
+		readers, changed := in.demand()
+		switch idle := g.idle(readers); {
+		case readers > 0, g.joined && idle < in.def.Linger:
+			g.joined = true
 			return true
+		case g.joined:
+			g.joined = false
+			in.end(ctx, errUnwanted)
 		}
 		select {
 		case <-changed:
@@ -190,6 +203,18 @@ func (g *group) wanted(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// idle returns for how long nobody has read.
+func (g *group) idle(readers int) time.Duration {
+	switch {
+	case readers > 0:
+		g.unread = time.Time{}
+		return 0
+	case g.unread.IsZero():
+		g.unread = time.Now()
+	}
+	return time.Since(g.unread)
 }
 
 // follow runs one stream to its end.
@@ -220,13 +245,13 @@ func (g *group) leave(ctx context.Context, cancel context.CancelCauseFunc) {
 	in := g.intakes[0]
 	for {
 		readers, changed := in.demand()
-		var idle <-chan time.Time
-		if readers == 0 {
-			idle = time.After(in.def.Linger)
+		var over <-chan time.Time
+		if idle := g.idle(readers); readers == 0 {
+			over = time.After(in.def.Linger - idle)
 		}
 		select {
 		case <-changed:
-		case <-idle:
+		case <-over:
 			cancel(errUnwanted)
 			return
 		case <-ctx.Done():
@@ -275,8 +300,9 @@ func (g *group) settle(ctx context.Context, err error, lasted time.Duration) tim
 	case ctx.Err() != nil, errors.Is(err, errUnwanted), errors.Is(err, errRejoin), errors.Is(err, ErrComplete):
 		g.attempt = 0
 		return 0
-	case classOf(err) == Compacted:
-		return g.s.set.RetryMin // the next stream takes a snapshot: that is no second failure
+	case classOf(err) == Compacted: // the next stream takes a snapshot: that is no second failure
+		g.report(err, g.s.set.RetryMin)
+		return g.s.set.RetryMin
 	case lived && lasted >= long:
 		g.attempt = 0 // it worked: whatever ended it is a new story
 	case lived && long == time.Second:
@@ -289,10 +315,14 @@ func (g *group) settle(ctx context.Context, err error, lasted time.Duration) tim
 	wait = min(wait<<min(g.attempt, 20), most)
 	g.attempt++
 	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter
+	g.report(err, wait)
+	return wait
+}
+
+func (g *group) report(err error, wait time.Duration) {
 	for _, in := range g.intakes {
 		in.report(err, wait)
 	}
-	return wait
 }
 
 // classOf is the class of an error; one without a class is retried.

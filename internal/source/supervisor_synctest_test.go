@@ -117,6 +117,9 @@ func TestSupervisorReconnects(t *testing.T) {
 		if s := u.s.Stats()[0]; s.Resumes != 1 || s.Snapshots != 2 || s.Reconnects != 2 || s.Errors != 11 {
 			t.Errorf("stats %+v", s)
 		}
+		if !strings.Contains(u.log.String(), "history is gone") {
+			t.Errorf("the log does not say why a snapshot was taken:\n%s", u.log)
+		}
 		u.stop()
 	})
 }
