@@ -129,6 +129,21 @@ func TestGarbled(t *testing.T) {
 	}
 }
 
+func TestDisarm(t *testing.T) {
+	sim := manual(t)
+	table(t, sim, 0)
+	w := streaming(t, sim)
+	f := sim.Faults()
+	f.Cut(5)
+	f.CutAt(mzsim.MidRow, 0)
+	f.FailNext(mzsim.AtConnect, pgerr.Unavailable())
+	f.FailNext(mzsim.AtSubscribe, pgerr.Replica())
+	f.Disarm()
+	ts := write(t, sim, new(mzsim.Tx).Insert("t", 7, "a"))
+	same(t, []string{w.next()}, fmt.Sprintf("d %d\tf\t1\t7\ta\n", ts))
+	streaming(t, sim)
+}
+
 func TestStall(t *testing.T) {
 	sim := manual(t)
 	table(t, sim, 0)

@@ -101,6 +101,14 @@ func (f *Faults) setRow(r *rowFault) {
 	f.rowFault = r
 }
 
+// Disarm takes back what Cut, CutAt, Garble and FailNext have not done yet.
+func (f *Faults) Disarm() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cutAfter, f.rowFault = -1, nil
+	clear(f.errors)
+}
+
 // CutAll closes every connection now, without a word.
 func (f *Faults) CutAll() { f.sim.eachSession(func(s *session) { s.kill() }) }
 

@@ -322,6 +322,10 @@ func TestCheckerOfResumption(t *testing.T) {
 	d := resumption(38, 38, "RESET")
 	d.p.Reaches = true
 	d.expect(t, "RESET, though nothing was broken since the cursor")
+	d.p.Apart = true
+	d.expect(t, "RESET, though nothing was broken since the cursor")
+	d.steps[3].Gateway = 1 // which was away from upstream, having no readers
+	d.expect(t, "")
 
 	d = resumption(30, 38, "RESUMED")
 	for i := range d.steps[4].Message.Events {

@@ -121,6 +121,7 @@ type profile struct {
 	Difference bool      `json:"difference,omitempty"` // comes back with snapshot: false
 	Eager      bool      `json:"eager,omitempty"`      // reads always and is shown every change
 	Reaches    bool      `json:"reaches,omitempty"`    // gateways keep so much that no cursor of calm times is too old
+	Apart      bool      `json:"apart,omitempty"`      // a gateway without readers is away from upstream: cursors of another may be older than its history
 	Format     string    `json:"format,omitempty"`     // of the relay
 	Numbers    bool      `json:"numbers,omitempty"`    // numbers: NUMBER
 }

@@ -146,8 +146,8 @@ func (s *stand) write(context.Context) error {
 }
 
 func (s *stand) strike(ctx context.Context, fault string) (mend func()) {
-	mend = func() {}
 	f := s.faults()
+	mend = f.Disarm // what nothing came by for must not strike when all is calm
 	switch fault {
 	case "cut in a header":
 		f.CutAt(mzsim.MidHeader, 3)

@@ -43,6 +43,10 @@ type plan struct {
 	Acts     []*act     `json:"acts"`
 }
 
+// apart says that gateways leave upstream when nobody reads. A backend with one
+// stream for all sources never does.
+func (p *plan) apart() bool { return p.Lazy && p.Upstream == materialize }
+
 // shape narrows a plan for the tests that want one thing.
 type shape struct {
 	upstream string // empty: any
@@ -98,7 +102,7 @@ func randomProfile(r *rand.Rand, i int, p *plan) *profile {
 			c.Select = append(c.Select, n)
 		}
 	}
-	c.Eager, c.Reaches = i%2 == 0 && !p.Narrow, !p.Narrow
+	c.Eager, c.Reaches, c.Apart = i%2 == 0 && !p.Narrow, !p.Narrow, p.apart()
 	switch {
 	case c.Kind == kindRelay:
 		c.Transport, c.Format = pick(r, overHTTP, overWSLines), pick(r, "", "tsv", "jsonl")

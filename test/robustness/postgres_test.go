@@ -3,6 +3,7 @@ package robustness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -264,13 +265,38 @@ func (p *postgres) strike(ctx context.Context, fault string) (mend func()) {
 			p.t.Error(err)
 		}
 	case "publication dropped":
+		streams := p.streams()
 		p.db.Exec(p.t, "DROP PUBLICATION tycostream")
+		mend = func() { p.noticed(ctx, streams) }
 	default:
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.rebuildLocked(ctx, fault)
 	}
 	return mend
+}
+
+// streams are the gateways', by the names of their slots.
+func (p *postgres) streams() string {
+	return p.db.Text(p.t, "SELECT coalesce(string_agg(slot_name, ',' ORDER BY slot_name), '') FROM pg_replication_slots WHERE database = current_database()")
+}
+
+// noticed waits until all of these streams have ended: nobody is told that the
+// publication is gone, and one gateway that finds out makes it again before the
+// others have looked.
+func (p *postgres) noticed(ctx context.Context, streams string) {
+	left := strings.Split(streams, ",")
+	for end := time.Now().Add(patience); ; rest(ctx, 10*time.Millisecond) {
+		now := strings.Split(p.streams(), ",")
+		left = slices.DeleteFunc(left, func(s string) bool { return !slices.Contains(now, s) })
+		switch {
+		case len(left) == 0:
+			return
+		case time.Now().After(end):
+			p.t.Errorf("%d gateways did not notice in %v that the publication had been dropped", len(left), patience)
+			return
+		}
+	}
 }
 
 // rebuildLocked changes the table and keeps the rows.

@@ -71,7 +71,7 @@ type replay struct {
 	base []int // the states that the rows can be as of last, ascending; none: not known
 	news []*event
 
-	cursors map[string]uint64 // their times
+	cursors map[string]origin
 
 	open    bool   // a subscription runs
 	gateway int    // there
@@ -92,9 +92,15 @@ type replay struct {
 	complaints []complaint
 }
 
+// origin is where a cursor comes from.
+type origin struct {
+	time    uint64
+	gateway int
+}
+
 // check returns every broken promise of a history.
 func check(m *model, p *profile, steps []*step) []complaint {
-	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, cursors: map[string]uint64{}}
+	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, cursors: map[string]origin{}}
 	for i, s := range steps {
 		r.step, r.calm, r.at = i, s.Calm, s.At
 		r.take(s)
@@ -233,7 +239,7 @@ func (r *replay) frame(s *step) {
 	if m.Cursor == "" {
 		r.complain("a complete set without a cursor")
 	}
-	r.cursors[m.Cursor] = m.Time
+	r.cursors[m.Cursor] = origin{m.Time, r.gateway}
 	if m.Kind == "RESUMED" {
 		r.resumed = s.At
 	}
@@ -299,11 +305,11 @@ func (r *replay) kinds(m *message) {
 // that any gateway could have gone on.
 func (r *replay) reachable(m *message) bool {
 	then, ok := r.cursors[r.resume]
-	if !ok || !r.p.Reaches || !r.calm || m.Time < then {
+	if !ok || !r.p.Reaches || !r.calm || m.Time < then.time || r.p.Apart && then.gateway != r.gateway {
 		return false
 	}
 	now := r.m.at(m.Time)
-	return r.m.calm(r.m.at(then)[0], now[len(now)-1])
+	return r.m.calm(r.m.at(then.time)[0], now[len(now)-1])
 }
 
 // leniency is what is allowed in a frame. A gateway may be behind the one that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,12 +16,13 @@ func (r *round) account() (report string) {
 	for _, l := range r.late {
 		fmt.Fprintln(&b, l)
 	}
-	found := make([][]complaint, len(r.clients))
-	for i, c := range r.clients { // one after the other: they settle times for each other
+	all := slices.Concat(r.clients, r.seers)
+	found := make([][]complaint, len(all))
+	for i, c := range all { // one after the other: they settle times for each other
 		found[i] = check(r.m, c.p, c.steps)
 	}
 	told := 0
-	for i, c := range r.clients {
+	for i, c := range all {
 		if len(found[i]) == 0 {
 			continue
 		}
@@ -97,7 +99,7 @@ type historicState struct {
 // save writes the history as JSON and returns the file's name.
 func (r *round) save(dir, report string) (string, error) {
 	h := history{Plan: r.plan, Report: report, Clients: map[string][]*step{}, Logs: map[string][]string{}}
-	for _, c := range r.clients {
+	for _, c := range slices.Concat(r.clients, r.seers) {
 		h.Clients[c.p.Name] = c.steps
 	}
 	for _, g := range r.gateways {

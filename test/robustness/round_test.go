@@ -30,6 +30,7 @@ type round struct {
 	gateways []*gateway
 	clients  []*client
 	views    []*view     // one for each client
+	seers    []*client   // one for each gateway, asked when everybody has arrived
 	tls      *tls.Config // nil: plain
 	late     []string    // who did not arrive, and when
 }
@@ -65,7 +66,22 @@ func newRound(t *testing.T, p *plan, pool *testpg.Pool) *round {
 		r.clients = append(r.clients, &client{p: c, round: r, then: newest, rows: held{}})
 		r.views = append(r.views, newView(r.m, &c.Where))
 	}
+	if !p.apart() { // nobody reads there but the clients, and it shall be away at times
+		for i := range p.Gateways {
+			r.seers = append(r.seers, newSeer(r, i))
+		}
+	}
 	return r
+}
+
+// newSeer returns a client that asks one gateway for all rows when it is told to.
+func newSeer(r *round, gateway int) *client {
+	p := &profile{Name: fmt.Sprint("seer of gateway ", gateway), Kind: kindQuery, Transport: overPost}
+	p.Filter = p.Where.String()
+	for n := range columns {
+		p.Select = append(p.Select, n)
+	}
+	return &client{p: p, round: r, gateway: gateway, then: newest, rows: held{}}
 }
 
 // play carries the plan out, and ends everything.
@@ -159,7 +175,8 @@ func (r *round) seal(ctx context.Context) {
 	r.t.Error("upstream cannot be written any more")
 }
 
-// arrive waits until every client holds the final state.
+// arrive waits until every client and every gateway hold the final state: what a
+// gateway without clients has yet to get over must not come when all is calm.
 func (r *round) arrive(when string) {
 	n, final := r.m.last()
 	end := time.Now().Add(patience)
@@ -178,9 +195,26 @@ func (r *round) arrive(when string) {
 		}
 		waited = waited && time.Now().Before(end)
 	}
+	for _, c := range r.seers {
+		if why := c.ask(final); why != "" {
+			r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, patience, why))
+		}
+	}
 	for _, c := range r.clients {
 		c.note(&step{What: stepQuiet, State: n})
 	}
+}
+
+// ask queries until the answer is the state, and says why it is not.
+func (c *client) ask(final *state) (why string) {
+	ctx, cancel := context.WithTimeout(c.round.t.Context(), patience)
+	defer cancel()
+	v := newView(c.round.m, &c.p.Where)
+	for why = "no answer"; why != "" && ctx.Err() == nil; rest(ctx, 5*time.Millisecond) {
+		c.session(ctx)
+		why = c.behind(v, final)
+	}
+	return why
 }
 
 // settled waits until the process has no more goroutines than before.
