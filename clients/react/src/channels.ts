@@ -1,3 +1,5 @@
+import { safely } from './frames.js';
+
 /** A message of the row channels about a row. */
 export interface RowMessage {
   readonly op: 'INSERT' | 'UPDATE' | 'DELETE';
@@ -10,14 +12,16 @@ export interface RowMessage {
 /** What is heard on a channel. */
 export interface ChannelListener {
   readonly row: (message: RowMessage) => void;
-  /** The channel is there, and no change is lost from now on. `again`: it was there before, and changes may have been missed since. */
-  readonly subscribed?: (again: boolean) => void;
+  /** No change is lost from now on. Before, changes may have been missed. */
+  readonly subscribed: () => void;
   /** The gateway refuses it. */
-  readonly refused?: (message: string) => void;
+  readonly refused: (message: string) => void;
 }
 
 /** How long a channel outlives its last listener, in milliseconds: pages that change go on with the same one. */
 const linger = 1000;
+/** How often to ask whether the gateway is there, in milliseconds. An answer that does not come before the next is due: it is not. */
+const pulse = 15_000;
 
 type Message = RowMessage | { readonly type: string; readonly message?: string };
 
@@ -29,28 +33,27 @@ type Message = RowMessage | { readonly type: string; readonly message?: string }
 class Channel {
   readonly #url: string;
   readonly #name: string;
+  readonly #ended: () => void;
   readonly #listeners = new Set<ChannelListener>();
-  #there: 'never' | 'now' | 'before' = 'never';
   #socket: WebSocket | undefined;
+  #there = false;
   #attempt = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined; // to connect again
   #leaving: ReturnType<typeof setTimeout> | undefined;
-  #running = false;
+  #beat: ReturnType<typeof setInterval> | undefined;
+  #answered = true;
 
-  constructor(url: string, name: string) {
+  constructor(url: string, name: string, ended: () => void) {
     this.#url = url;
     this.#name = name;
+    this.#ended = ended;
+    this.#connect();
   }
 
   listen(listener: ChannelListener): () => void {
     clearTimeout(this.#leaving);
     this.#listeners.add(listener);
-    if (!this.#running) {
-      this.#running = true;
-      this.#connect();
-    } else if (this.#there === 'now') {
-      listener.subscribed?.(false);
-    }
+    if (this.#there) safely(listener.subscribed);
     return () => {
       if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
       this.#leaving = setTimeout(() => this.#stop(), linger);
@@ -58,42 +61,69 @@ class Channel {
   }
 
   #stop(): void {
+    this.#ended();
     clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#there = 'never';
-    this.#running = false;
-    socket?.close(1000);
+    this.#lose()?.close(1000);
   }
 
   #connect(): void {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ type: 'subscribe', channel: this.#name }));
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ type: 'subscribe', channel: this.#name }));
+      this.#answered = true;
+      this.#beat = setInterval(() => this.#ask(socket), pulse);
+    };
     socket.onmessage = ({ data }) => {
       if (socket === this.#socket) this.#hear(JSON.parse(String(data)) as Message);
     };
     socket.onerror = () => {}; // onclose follows
     socket.onclose = () => {
-      if (socket !== this.#socket) return;
-      if (this.#there === 'now') this.#there = 'before';
-      this.#timer = setTimeout(() => this.#connect(), pause(this.#attempt++));
+      if (socket === this.#socket) this.#again();
     };
   }
 
+  /** A network that has gone tells nobody. */
+  #ask(socket: WebSocket): void {
+    if (!this.#answered) {
+      this.#again();
+      socket.close(); // its onclose may take minutes
+      return;
+    }
+    this.#answered = false;
+    socket.send('{"type":"ping"}');
+  }
+
+  #again(): void {
+    this.#lose();
+    this.#timer = setTimeout(() => this.#connect(), pause(this.#attempt++));
+  }
+
+  #lose(): WebSocket | undefined {
+    clearInterval(this.#beat);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    this.#there = false;
+    return socket;
+  }
+
   #hear(message: Message): void {
+    this.#answered = true;
     if ('op' in message) {
-      for (const listener of [...this.#listeners]) listener.row(message);
+      this.#tell((listener) => listener.row(message));
     } else if (message.type === 'subscribed') {
-      const again = this.#there === 'before';
-      this.#there = 'now';
+      this.#there = true;
       this.#attempt = 0;
-      for (const listener of [...this.#listeners]) listener.subscribed?.(again);
+      this.#tell((listener) => listener.subscribed());
     } else if (message.type === 'error') {
-      for (const listener of [...this.#listeners]) listener.refused?.(message.message ?? 'refused');
+      this.#tell((listener) => listener.refused(message.message ?? 'refused'));
     } else if (message.type === 'unsubscribed') {
       this.#socket?.close(1000); // the gateway has ended it: subscribe anew
     }
+  }
+
+  #tell(say: (listener: ChannelListener) => void): void {
+    for (const listener of [...this.#listeners]) safely(() => say(listener));
   }
 }
 
@@ -109,6 +139,6 @@ const channels = new Map<string, Channel>();
 export function listen(url: string, name: string, listener: ChannelListener): () => void {
   const key = JSON.stringify([url, name]);
   let channel = channels.get(key);
-  if (!channel) channels.set(key, (channel = new Channel(url, name)));
+  if (!channel) channels.set(key, (channel = new Channel(url, name, () => channels.delete(key))));
   return channel.listen(listener);
 }

@@ -8,9 +8,9 @@ export function TycostreamProvider({ client, children }: { readonly client: Clie
   return createElement(Context.Provider, { value: client }, children);
 }
 
-/** The client of the nearest provider. */
-export function useTycostream(): Client {
-  const client = useContext(Context);
+/** The client of the nearest provider, unless one is given. */
+export function useTycostream(given?: Client): Client {
+  const client = useContext(Context) ?? given;
   if (!client) throw new Error('there is no <TycostreamProvider client={createClient(...)}> above this component');
-  return client;
+  return given ?? client;
 }

@@ -1,47 +1,103 @@
-import type { Client, LiveRows, Row, Where } from '@tycostream/client';
-import type { CollectionConfig } from '@tanstack/db';
-import type { TableOptions } from './shared.js';
+import type { Client, LiveRows, Row, Source, Where } from '@tycostream/client';
+import type { BaseCollectionConfig, CollectionConfig, SyncConfig } from '@tanstack/db';
+import { Subsets } from './db-subsets.js';
+import type { TableOptions } from './types.js';
+
+/** What is TanStack DB's own in a collection's options. */
+type Config<R extends object, K extends string | number> = Pick<
+  BaseCollectionConfig<R, K>,
+  'id' | 'gcTime' | 'startSync' | 'autoIndex' | 'defaultIndexType' | 'compare' | 'onInsert' | 'onUpdate' | 'onDelete'
+>;
 
 /** What a collection follows. */
-export interface CollectionOptions<W = Where> extends TableOptions<W> {
+export interface CollectionOptions<R extends Row = Row, K extends string | number = string, W = Where> extends TableOptions<W>, Config<R, K> {
   readonly client: Client;
   readonly source: string;
-  /** The collection's id; the source's name without it. */
-  readonly id?: string;
-  /** Called with the subscription whenever the collection starts one: for its status, age and errors. */
-  readonly onLive?: (live: LiveRows<Row>) => void;
+  /** The collection's keys: `_key` without it. No two rows may have the same. */
+  readonly getKey?: ((row: R) => K) | undefined;
+  /**
+   * `on-demand`: load what live queries ask for. Their conditions become the
+   * filters of subscriptions, as far as the gateway can answer them. Default
+   * `eager`: all rows that meet `where`.
+   */
+  readonly syncMode?: 'eager' | 'on-demand' | undefined;
+  /** Called with each subscription that begins: for its status, age and errors. */
+  readonly onLive?: ((live: LiveRows<R>) => void) | undefined;
 }
 
 /**
  * Options for `createCollection` of TanStack DB. One upstream time is one
  * transaction; after a reset the difference is one too, so that live queries
- * never see an empty or half-filled collection. Rows are keyed by `_key`.
+ * never see an empty or half-filled collection. An error that ends a
+ * subscription is the collection's.
  */
-export function tycostreamCollectionOptions<R extends Row = Row, W = Where>(
-  { client, id, onLive, ...options }: CollectionOptions<W>,
-): CollectionConfig<R, string> {
-  return {
-    id: id ?? options.source,
-    getKey: (row) => row._key,
-    sync: {
-      rowUpdateMode: 'full',
-      sync: ({ begin, write, commit, markReady, markError }) => {
-        const live = client.liveRows<R, W>(options);
-        onLive?.(live as unknown as LiveRows<Row>);
-        // Batches are exact: an insert is never of a row that is there, which the
-        // collection would refuse, an update never of one that is not.
-        live.subscribe(({ inserts, updates, deletes }) => {
-          begin();
-          for (const row of deletes) write({ type: 'delete', key: row._key });
-          for (const value of inserts) write({ type: 'insert', value });
-          for (const value of updates) write({ type: 'update', value });
-          void commit();
-        });
-        live.ready.then(markReady, () => {
-          if (live.error) markError(live.error);
-        });
-        return () => live.close();
-      },
-    },
+export function tycostreamCollectionOptions<R extends Row = Row, K extends string | number = string, W = Where>(
+  options: CollectionOptions<R, K, W>,
+): CollectionConfig<R, K> {
+  const { client, source, where, columns, maxRate, maxRows, numbers, getKey, syncMode = 'eager', onLive, ...config } = options;
+  const keyOf = getKey ?? ((row: R) => row._key as K);
+  const open = (filter: W | ((found: Source) => W | undefined) | undefined) => {
+    const live = client.liveRows<R, W>({ source, where: filter, columns, maxRate, maxRows, numbers });
+    onLive?.(live);
+    return live;
+  };
+  const sync: SyncConfig<R, K>['sync'] = (params) => {
+    if (syncMode === 'eager') return follow(open(where), keyOf, getKey !== undefined, params);
+    const narrowed = (narrow: (found: Source) => Where | undefined) => open((found) => both(where, narrow(found)) as W | undefined);
+    const subsets = new Subsets<R, K>(narrowed, keyOf, params);
+    params.markReady();
+    return {
+      loadSubset: (request) => subsets.load(request),
+      unloadSubset: (request) => subsets.unload(request),
+      cleanup: () => subsets.close(),
+    };
+  };
+  return { ...config, getKey: keyOf, syncMode, sync: { rowUpdateMode: 'full', sync } };
+}
+
+function both(a: unknown, b: Where | undefined): unknown {
+  return a !== undefined && b !== undefined ? { _and: [a, b] } : (a ?? b);
+}
+
+/** Writes a subscription's batches into a collection. `movable`: a row's key is the caller's, and may change. */
+function follow<R extends Row, K extends string | number>(
+  live: LiveRows<R>,
+  keyOf: (row: R) => K,
+  movable: boolean,
+  { begin, write, commit, markReady, markError }: Parameters<SyncConfig<R, K>['sync']>[0],
+): () => void {
+  const keys = new Map<string, K>(); // of rows by _key, if they may change
+  let ready = false;
+  const stops = [
+    // Batches are exact: an insert is never of a row that is there, which the
+    // collection would refuse, an update never of one that is not.
+    live.subscribe(({ inserts, updates, deletes }) => {
+      try {
+        begin();
+        for (const row of deletes) write({ type: 'delete', key: keys.get(row._key) ?? keyOf(row) });
+        const moved = movable ? updates.filter((row) => keys.get(row._key) !== keyOf(row)) : [];
+        for (const row of moved) write({ type: 'delete', key: keys.get(row._key)! });
+        for (const value of updates) write({ type: moved.includes(value) ? 'insert' : 'update', value });
+        for (const value of inserts) write({ type: 'insert', value });
+        void commit();
+      } catch (error) { // two rows with one key
+        live.close();
+        markError(error);
+        return;
+      }
+      if (movable) {
+        for (const row of deletes) keys.delete(row._key);
+        for (const rows of [inserts, updates]) for (const row of rows) keys.set(row._key, keyOf(row));
+      }
+      if (!ready) markReady();
+      ready = true;
+    }),
+    live.onStatus(() => {
+      if (live.status === 'error') markError(live.error);
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+    live.close();
   };
 }

@@ -1,17 +1,18 @@
 import { createContext, createElement, useContext, useEffect, useMemo, useRef, type ReactElement, type ReactNode } from 'react';
 import { listen, type RowMessage } from './channels.js';
-
-/** A row as the row channels send it: by the database's column names. */
-export type ChannelRow = Readonly<Record<string, unknown>>;
-
-/** What is needed of TanStack Query's QueryClient. Nothing is imported of it, for those who give all three callbacks. */
-export interface QueryInvalidator {
-  invalidateQueries(filters: { readonly queryKey: readonly unknown[] }): unknown;
-}
+import { Patches, type ChannelRow, type QueryCacheLike } from './patches.js';
 
 interface Realtime {
   readonly url?: string | undefined;
-  readonly queryClient?: QueryInvalidator | undefined;
+  readonly queryClient?: QueryCacheLike | undefined;
+}
+
+/** Options of {@link useRealtimeSubscription}. */
+export interface RealtimeOptions {
+  /** The columns that tell rows apart, by their names in the database. Default `id`. */
+  readonly key?: string | readonly string[] | undefined;
+  /** Where the row channels are, if not where the provider says. */
+  readonly url?: string | undefined;
 }
 
 const Context = createContext<Realtime>({});
@@ -28,51 +29,50 @@ export function RealtimeProvider({ url, queryClient, children }: Realtime & { re
 
 /**
  * Listens to a row channel (`TYCOSTREAM_ROW_CHANNELS=true` at the gateway) for
- * as long as the component lives and `enabled` is true. Without a callback for
- * what has happened, the queries at `queryKey` are invalidated, at most once per
- * 100 ms; they are after every reconnect too, for changes may have been missed.
+ * as long as the component lives and `enabled` is true.
+ *
+ * What has a callback is told to it. Anything else changes the query at
+ * `queryKey`, if its data are an array of rows with `key`, and otherwise
+ * invalidates it. Whenever the channel begins, after a reconnect too, the query
+ * is invalidated: changes may have been missed since it was fetched.
  */
 export function useRealtimeSubscription<R extends ChannelRow = ChannelRow>(
   channel: string,
   queryKey: readonly unknown[],
   enabled = true,
-  onInsert?: (row: R) => void,
-  onUpdate?: (row: R, old: Partial<R>) => void,
-  onDelete?: (old: R) => void,
+  onInsert?: ((row: R) => void) | null,
+  onUpdate?: ((row: R, old: Partial<R>) => void) | null,
+  onDelete?: ((old: R) => void) | null,
+  options: RealtimeOptions = {},
 ): void {
-  const { url, queryClient } = useContext(Context);
+  const context = useContext(Context);
+  const { queryClient } = context;
+  const url = options.url ?? context.url;
+  const key = JSON.stringify([options.key ?? 'id'].flat());
   const newest = useRef({ queryKey, onInsert, onUpdate, onDelete });
   useEffect(() => {
     newest.current = { queryKey, onInsert, onUpdate, onDelete };
   });
   useEffect(() => {
     if (!enabled) return undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const invalidate = () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        queryClient?.invalidateQueries({ queryKey: newest.current.queryKey });
-      }, 100);
-    };
+    const patches = queryClient && new Patches(queryClient, () => newest.current.queryKey, JSON.parse(key) as string[]);
     const row = (message: RowMessage) => {
       const { onInsert: inserted, onUpdate: updated, onDelete: deleted } = newest.current;
       if (message.op === 'INSERT' && inserted) inserted(message.new as R);
       else if (message.op === 'UPDATE' && updated) updated(message.new as R, message.old as Partial<R>);
       else if (message.op === 'DELETE' && deleted) deleted(message.old as R);
-      else invalidate();
+      else patches?.add(message);
     };
     const stop = listen(url ?? own(), channel, {
       row,
-      subscribed: (again) => {
-        if (again) invalidate();
-      },
+      subscribed: () => patches?.invalidate(),
       refused: (text) => console.error(`the row channel ${channel}: ${text}`),
     });
     return () => {
-      clearTimeout(timer);
+      patches?.stop();
       stop();
     };
-  }, [queryClient, url, channel, enabled]);
+  }, [queryClient, url, channel, enabled, key]);
 }
 
 function own(): string {

@@ -1,15 +1,22 @@
 import type { Row, Where } from '@tycostream/client';
-import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useReducer, useRef, useSyncExternalStore } from 'react';
 import { useTycostream } from './context.js';
-import { connecting, keyOf, sharedTable, type Table, type TableOptions } from './shared.js';
+import { targetOf, textOf, type State, type Target } from './shared.js';
+import type { HookOptions, Liveness, Order, TableOptions } from './types.js';
+import { indexOf, livenessOf, View } from './view.js';
+
+/** Options of {@link useLiveTable}. */
+export interface LiveTableOptions<R = Row, W = Where> extends TableOptions<W>, Order<R>, HookOptions {}
 
 /** What {@link useLiveTable} returns. */
-export interface LiveTable<R> extends Table<R> {
-  /** The rows are those of the options before, until the first snapshot with the new ones is complete. */
+export interface LiveTable<R> extends Liveness {
+  /** The same array until a row changes; rows that have not changed are the same objects. */
+  readonly rows: readonly R[];
+  /** The rows by `_key`. */
+  readonly byKey: ReadonlyMap<string, R>;
+  /** The rows are those of the filter before, until the first snapshot with this one is complete. */
   readonly isPlaceholder: boolean;
 }
-
-const server = (): Table<never> => connecting;
 
 /**
  * Follows a source: its rows, drawn at most once per frame. Options are compared
@@ -17,38 +24,50 @@ const server = (): Table<never> => connecting;
  * the same share one subscription. On a server it is empty and connects to
  * nothing.
  */
-export function useLiveTable<R = Row, W = Where>(source: string, options: TableOptions<W> = {}): LiveTable<R> {
-  const client = useTycostream();
-  const key = keyOf(source, options);
-  const shared = useMemo(() => sharedTable<R>(client, key), [client, key]);
-  const table = useSyncExternalStore<Table<R>>(shared.subscribe, shared.get, server);
+export function useLiveTable<R = Row, W = Where>(source: string, options: LiveTableOptions<R, W> = {}): LiveTable<R> {
+  const client = useTycostream(options.client);
+  const target = options.enabled === false ? undefined : targetOf<R, W>(client, source, options);
+  const { columns, numbers } = options;
+  const [view, state] = useView(target, options);
+  const shown = useKept(state, target && textOf({ source, columns, numbers }), target?.client);
+  return useMemo(() => {
+    const index = indexOf(shown.rows);
+    return {
+      ...livenessOf(view, state),
+      rows: shown.rows,
+      get byKey() {
+        return index();
+      },
+      isPlaceholder: shown !== state,
+    };
+  }, [view, state, shown]);
+}
 
-  const before = useRef<{ readonly source: string; readonly rows: readonly R[] } | undefined>(undefined);
-  const loading = table.status === 'connecting' || table.status === 'snapshot' || (table.status === 'error' && table.asOf === undefined);
+/** The view of a target, in its order, and what it shows. */
+export function useView<R>(target: Target<R> | undefined, { sortBy, compare }: Order<R>): [view: View<R>, state: State<R>] {
+  const same = textOf([target?.key, sortBy]);
+  const view = useMemo(() => new View(target, { sortBy, compare }), [target?.client, same]); // equal text, equal target
+  const state = useSyncExternalStore(view.subscribe, view.get, view.server);
+  useEffect(() => view.reorder(compare));
+  return [view, state];
+}
+
+/** The state itself, or the last complete one of rows of the same shape while there is none. */
+function useKept<R>(state: State<R>, shape: string | undefined, owner: unknown): State<R> {
+  const last = useRef<{ readonly state: State<R>; readonly shape: string | undefined; readonly owner: unknown } | undefined>(undefined);
   useEffect(() => {
-    if (!loading) before.current = { source, rows: table.rows };
+    if (state.complete) last.current = { state, shape, owner };
   });
-  const held = before.current;
-  const isPlaceholder = loading && held !== undefined && held.source === source;
-  return useMemo(
-    () => ({ ...table, rows: isPlaceholder ? held.rows : table.rows, isPlaceholder }),
-    [table, isPlaceholder, held],
-  );
+  const kept = last.current;
+  return !state.complete && shape !== undefined && kept?.shape === shape && kept.owner === owner ? kept.state : state;
 }
 
-/** What {@link useLiveRow} returns. */
-export interface LiveRow<R> extends Omit<Table<R>, 'rows'> {
-  /** The row; `undefined` while it is not known, and when there is none with this key. `status` tells the two apart. */
-  readonly row: R | undefined;
-}
-
-/** Follows the row with a key: `useLiveRow('livePnL', {instrumentId: 7})`. */
-export function useLiveRow<R = Row>(
-  source: string,
-  key: Readonly<Record<string, unknown>>,
-  options: Omit<TableOptions<never>, 'where'> = {},
-): LiveRow<R> {
-  const where = Object.fromEntries(Object.entries(key).map(([column, value]) => [column, { _eq: value }]));
-  const { rows, isPlaceholder, ...table } = useLiveTable<R>(source, { ...options, where });
-  return { ...table, row: isPlaceholder ? undefined : rows[0] };
+/** Draws a table's age every so many milliseconds, for it grows while nothing else happens. */
+export function useAge({ age }: Pick<Liveness, 'age'>, every = 1000): number | undefined {
+  const [, draw] = useReducer((n: number) => n + 1, 0);
+  useEffect(() => {
+    const timer = setInterval(draw, every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return age();
 }

@@ -3,7 +3,11 @@ import { JSDOM } from 'jsdom';
 import { WebSocket } from 'ws';
 
 const { window } = new JSDOM('<!doctype html><div id="root"></div>', { url: 'http://localhost/', pretendToBeVisual: true });
-for (const name of ['document', 'HTMLElement', 'Element', 'Node', 'requestAnimationFrame', 'cancelAnimationFrame', 'getComputedStyle', 'MutationObserver']) {
+const names = [
+  'CustomEvent', 'Document', 'DocumentFragment', 'Element', 'Event', 'HTMLElement', 'KeyboardEvent', 'MouseEvent', 'MutationObserver', 'Node', 'SVGElement',
+  'document', 'getComputedStyle', 'requestAnimationFrame', 'cancelAnimationFrame',
+];
+for (const name of names) {
   globalThis[name] = typeof window[name] === 'function' && name.endsWith('Frame') ? window[name].bind(window) : window[name];
 }
 globalThis.window = window;
@@ -11,5 +15,3 @@ Object.defineProperty(globalThis, 'navigator', { value: window.navigator, config
 globalThis.location = window.location;
 globalThis.WebSocket = WebSocket;
 globalThis.IS_REACT_ACT_ENVIRONMENT = false; // effects and frames run as they do in a browser
-
-export const dom = window;
