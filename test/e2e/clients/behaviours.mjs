@@ -15,11 +15,24 @@ async function soon(what, promise) {
   return promise;
 }
 
+/** Subscribes for a sink, which hears nothing once that has been stopped. */
+function begin(client, sink) {
+  let over = false;
+  const heard = (method) => (...args) => { if (!over) sink[method](...args); };
+  const stop = client.subscribe(sink.document, { where: sink.where }, {
+    take: heard('take'), fail: heard('fail'), end: heard('end'), again: heard('again'),
+  });
+  return () => {
+    over = true;
+    stop();
+  };
+}
+
 /** Follows the same rows one by one and in frames. */
 async function follow(on, client) {
   const { style } = on;
   const sinks = client.subscribe ? [new Rows(style), new Frames(style)] : [];
-  const stops = sinks.map((sink) => client.subscribe(sink.document, { where: style.where }, sink));
+  let stops = sinks.map((sink) => begin(client, sink));
   const check = async () => {
     for (const sink of sinks) await sink.check(on.gateway);
   };
@@ -32,6 +45,17 @@ async function follow(on, client) {
       await happen();
       await until('a new beginning', () => sinks.every((sink, i) => sink.healthy() && sink.begun > before[i]));
       await check();
+    },
+    /** Begins anew when frames, which come at least every 300 ms, do not. */
+    watch() {
+      const [, frames] = sinks;
+      return setInterval(() => {
+        if (Date.now() - frames.heard < 1500) return;
+        frames.heard = Date.now();
+        for (const stop of stops) stop();
+        for (const sink of sinks) sink.again();
+        stops = sinks.map((sink) => begin(client, sink));
+      }, 50);
     },
     async stop() {
       for (const stop of stops) stop();
@@ -63,12 +87,15 @@ async function outlasts(on, signal) {
 
 async function outlastsOnTheWay(on, rounds, breaks) {
   const way = await proxy(on.gateway.port);
+  let watch;
   try {
     const client = on.open(way);
     const follower = await follow(on, client);
+    if (client.deaf) watch = follower.watch();
     for (let round = 0; round < rounds; round++) await follower.comesBack(() => breaks(way));
     await answers(on, client);
   } finally {
+    clearInterval(watch);
     way.close();
   }
 }

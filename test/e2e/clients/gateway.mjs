@@ -80,7 +80,7 @@ export async function serve(database, style, options) {
     schema: style.schema,
     env: {
       DATABASE_HOST: '127.0.0.1', DATABASE_PORT: database.port, DATABASE_USER: 'materialize', DATABASE_NAME: 'materialize',
-      TYCOSTREAM_PING_INTERVAL: '300ms', WEBHOOK_ALLOW: '127.0.0.1',
+      TYCOSTREAM_PING_INTERVAL: '300ms', TYCOSTREAM_HEARTBEAT: '300ms', WEBHOOK_ALLOW: '127.0.0.1',
     },
   });
   await until('a ready gateway', async () => (await fetch(new URL('/readyz', gateway.http))).ok);

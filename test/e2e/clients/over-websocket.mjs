@@ -6,6 +6,7 @@
 //   subscribe    (document, variables, sink) to unsubscribe; a sink is Rows
 //   request      (document, variables) to data, or a rejection with { errors }
 //   connections  how many there were; optional
+//   deaf         the application must notice a silent network
 //   endless      after an error it does not say that a subscription is over
 //   close
 

@@ -87,6 +87,7 @@ export class Rows {
 /** Takes frames, which say themselves where a snapshot begins. */
 export class Frames extends Rows {
   last = true;
+  heard = 0; // when the newest came
 
   constructor(style, where) {
     super(style, where);
@@ -97,6 +98,7 @@ export class Frames extends Rows {
   lay({ kind, last, changes }) {
     if (this.last && kind !== 'LIVE') super.again();
     this.last = last;
+    this.heard = Date.now();
     for (const change of changes) this.apply(change);
   }
 
