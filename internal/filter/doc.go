@@ -40,6 +40,10 @@
 // break, and ^ and $ mean the ends of the text unless (?m) says otherwise.
 // Expressions whose repetitions come to thousands of steps are refused.
 //
+// Most patterns name texts or letters that every text they match must have:
+// [Node.Needles] and [Predicate.Letters] tell them, for indexes. A regular
+// expression whose text is not in a cell is not run.
+//
 // # Canonical form
 //
 // [Predicate.Canonical] is the same text for every way to write the same

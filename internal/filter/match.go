@@ -175,8 +175,7 @@ func buildEnum(enum *relation.Enum, n *Node) matcher {
 }
 
 func buildPattern(column *relation.Column, n *Node) matcher {
-	positive := n.Op == Like || n.Op == Ilike || n.Op == Regex || n.Op == Iregex
-	m := &patternMatch{column: n.Column, positive: positive, test: n.pattern}
+	m := &patternMatch{column: n.Column, positive: n.Op.wants(), test: n.pattern}
 	if column.Kind != relation.String {
 		m.shown = column
 	}

@@ -35,6 +35,8 @@ type Node struct {
 	depth int
 
 	pattern func(text string) bool // Test: what Text was compiled to
+	needles []Needles              // and what that asks of every text
+	letters Letters
 }
 
 // appendConstant appends a Test's constant in canonical form.

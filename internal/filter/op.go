@@ -90,6 +90,10 @@ func parseOp(name string) (Op, bool) {
 // text reports whether the operator matches text against a pattern.
 func (o Op) text() bool { return o >= Like && o <= Niregex }
 
+// wants reports whether the operator is true of texts that match its pattern,
+// not of those that do not.
+func (o Op) wants() bool { return o == Like || o == Ilike || o == Regex || o == Iregex }
+
 // appliesTo reports whether columns of a kind have the operator.
 func (o Op) appliesTo(k relation.Kind) bool {
 	switch {
