@@ -60,10 +60,15 @@ var benchmarks = []struct {
 	{"threshold above", []int{1, 10_000}, func(i int) string { return fmt.Sprintf(`{"quantity":{"_gt":%d}}`, 999_000+i) }},
 	{"threshold below", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"price":{"_lt":%d.25}}`, 101-i) }},
 	{"range", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"quantity":{"_gte":%d,"_lt":%d}}`, i*100, i*100+100) }},
-	{"residual like", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"instrument":{"_like":"%%-%05d"}}`, i) }},
-	{"residual regex", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"note":{"_regex":"%d$"}}`, i) }},
-	{"residual changed", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"quantity":{"_nin":[%d,1]},"note":{"_like":"x%%"}}`, i) }},
+	{"like", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"instrument":{"_like":"%%-%05d"}}`, i) }},
+	{"ilike", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"instrument":{"_ilike":"%%r-%05d%%"}}`, i) }},
+	{"regex", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"instrument":{"_regex":"-0*%d$"}}`, i) }},
+	{"residual like", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"instrument":{"_like":"%%%s"}}`, blanks(i)) }},
+	{"residual changed", []int{10_000}, func(i int) string { return fmt.Sprintf(`{"quantity":{"_nin":[%d,1]},"note":{"_like":"_x%%"}}`, i) }},
 }
+
+// blanks are digits of i with something between them.
+func blanks(i int) string { return fmt.Sprintf("%d_%d_%d_", i%10, i/10%10, i/100%10) }
 
 func fill(tb testing.TB, n int, where func(i int) string) *Index[int] {
 	tb.Helper()

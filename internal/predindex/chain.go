@@ -1,11 +1,12 @@
 package predindex
 
 // path is one way for rows to reach an entry. A path hangs in one place, its
-// home: a bucket of a hash, a list, or a tree of ranges.
+// home: a bucket of a hash, a list, a tree of ranges, or a twig of a trie.
 type path[T any] struct {
-	entry *Entry[T]
-	next  *path[T] // in a bucket or list
-	exact bool     // reaching the entry means that its predicate is true
+	entry  *Entry[T]
+	next   *path[T] // in a bucket or list
+	exact  bool     // reaching the entry means that its predicate is true
+	anchor anchor   // in a trie
 
 	home home[T]
 	prev *path[T]

@@ -1,6 +1,9 @@
 package predindex
 
-import "github.com/tycostream/tycostream/internal/relation"
+import (
+	"github.com/tycostream/tycostream/internal/filter"
+	"github.com/tycostream/tycostream/internal/relation"
+)
 
 // column holds the paths through one column, and the column's cells in the
 // rows of the present visit.
@@ -12,6 +15,7 @@ type column[T any] struct {
 	equal         hash[T]
 	ranges        tree[T]
 	null, notNull chain[T]
+	plain, folded trie[T]
 
 	cells [2]cell // before and after; the first stands for both where they are the same
 }
@@ -26,6 +30,7 @@ type cell struct {
 	key           string
 	written       []byte // the key, where it had to be written
 	value         relation.Value
+	folded        []byte // scratch
 }
 
 // progress of what is found out about a cell only when it is needed.
@@ -39,7 +44,16 @@ const (
 )
 
 func (c *column[T]) empty() bool {
-	return c.shapes == 0 && c.equal.empty() && c.ranges.root == nil && c.null.head == nil && c.notNull.head == nil
+	return c.shapes == 0 && c.equal.empty() && c.ranges.root == nil && c.null.head == nil && c.notNull.head == nil &&
+		c.plain.empty() && c.folded.empty()
+}
+
+// trie returns where a needle belongs.
+func (c *column[T]) trie(n *filter.Needle) *trie[T] {
+	if n.Fold {
+		return &c.folded
+	}
+	return &c.plain
 }
 
 func (c *column[T]) load(x *Index[T]) {
@@ -89,6 +103,27 @@ func (c *column[T]) collect(x *Index[T]) {
 				x.follow(c.notNull.head, cell.rows)
 			}
 		}
+		if !c.plain.empty() || !c.folded.empty() {
+			c.search(x, cell)
+		}
+	}
+}
+
+// search reaches the needles in a cell.
+func (c *column[T]) search(x *Index[T], cell *cell) {
+	if !cell.ok {
+		return
+	}
+	text, ok := c.info.Text(cell.text)
+	if !ok {
+		return
+	}
+	if !c.plain.empty() {
+		find(x, &c.plain, text, cell.rows)
+	}
+	if !c.folded.empty() {
+		cell.folded = filter.AppendFolded(cell.folded[:0], text)
+		find(x, &c.folded, cell.folded, cell.rows)
 	}
 }
 

@@ -3,6 +3,7 @@ package predindex
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -120,7 +121,43 @@ func (g generator) cell(b *relation.Builder, c *relation.Column) {
 		b.AppendNull()
 		return
 	}
-	b.AppendString(pick(g, pools[c.Kind].cells))
+	b.AppendString(g.text(c.Kind))
+}
+
+// text is a cell, in columns of strings half of the time one that patterns may
+// match.
+func (g generator) text(k relation.Kind) string {
+	if k == relation.String && g.IntN(2) == 0 {
+		return g.word("a", "b", "A", "ab", "aab", "é", "É", "1", "k", "\u212a", "s", "ſ", "\ufffd", "\xff", "%", "_")
+	}
+	return pick(g, pools[k].cells)
+}
+
+func (g generator) word(parts ...string) string {
+	var b strings.Builder
+	for range g.IntN(6) {
+		b.WriteString(pick(g, parts))
+	}
+	return b.String()
+}
+
+// like is a LIKE pattern: of parts, or of what stands in some cell.
+func (g generator) like(k relation.Kind) string {
+	if g.IntN(2) == 0 {
+		return g.word("a", "b", "A", "ab", "é", "1", "K", "s", "\ufffd", "_", "%", "%", "%", `\_`, `\%`)
+	}
+	text := []rune(g.text(k))
+	start := g.IntN(len(text) + 1)
+	end := start + g.IntN(len(text)-start+1)
+	escaped := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(string(text[start:end]))
+	return pick(g, []string{"%", "", "_", "%"}) + escaped + pick(g, []string{"%", "", "_", "%"})
+}
+
+func (g generator) regex(k relation.Kind) string {
+	if g.IntN(3) == 0 {
+		return pick(g, []string{"^", ""}) + regexp.QuoteMeta(g.text(k)) + pick(g, []string{"$", "", ".*[0-9]"})
+	}
+	return g.word("a", "b", "ab", "é", "k", "s", "^", "$", ".", "a+", "b*", "(ab)?", "[ab]", "[0-9]", "(a|b1)", "(?i:ab)", "|", "a.b", `\x{fffd}`)
 }
 
 // row returns a row, sometimes none, in which most cells are those of like.
@@ -186,7 +223,7 @@ func (g generator) comparisons(c *relation.Column) map[string]any {
 	m := map[string]any{}
 	for range 1 + g.IntN(2) {
 		name := pick(g, filter.Operators(c.Kind))
-		if g.IntN(2) == 0 {
+		if g.IntN(3) == 0 {
 			name = pick(g, []string{"_eq", "_in", "_gt", "_gte", "_lt", "_lte"})
 		}
 		switch {
@@ -199,9 +236,9 @@ func (g generator) comparisons(c *relation.Column) map[string]any {
 			}
 			m[name] = list
 		case strings.HasSuffix(name, "like"):
-			m[name] = pick(g, []string{"a%", "%b", "%0%", "_"})
+			m[name] = g.like(c.Kind)
 		case strings.HasSuffix(name, "regex"):
-			m[name] = pick(g, []string{"^a", "b$", "[0-9]+", "."})
+			m[name] = g.regex(c.Kind)
 		case name == "_has_key":
 			m[name] = "a"
 		default:

@@ -15,10 +15,12 @@ type Index[T any] struct {
 	active   []*column[T] // those that are not nil
 	shapes   []*shape[T]
 	always   chain[T]
-	residual chain[T]
+	residues []*residue[T]
 
 	entries     int
 	residuals   int
+	serial      uint64 // of the last residual entry
+	remembered  int    // bytes, about, of what young verdicts take
 	evaluations uint64
 
 	pass[T]
@@ -29,7 +31,7 @@ type Index[T any] struct {
 type Entry[T any] struct {
 	value     T
 	predicate *filter.Predicate
-	epoch     uint64    // of the pass that reached the entry last
+	mark      uint64    // number of the pass that reached the entry last; a residual one's serial
 	exact     sides     // rows that reached it, which makes the predicate true
 	open      sides     // rows that reached it, for which it must be evaluated
 	path      path[T]   // the first, nearly always the only one
@@ -47,14 +49,15 @@ func New[T any](schema *relation.Schema) *Index[T] {
 // Add puts a predicate, compiled for the index's schema, into the index.
 func (x *Index[T]) Add(p *filter.Predicate, value T) *Entry[T] {
 	e := &Entry[T]{value: value, predicate: p}
-	l := planner{x.schema, x.constants, x.room}
+	l := planner{x.schema, x.constants, x.crowd, x.room}
 	plan, ok := l.plan(p.Root())
 	x.entries++
 	switch {
 	case !ok:
 		x.residuals++
+		x.serial++
 		e.path.entry = e
-		x.residual.link(&e.path)
+		x.residue(p).link(&e.path, x.serial)
 	case len(plan.paths) > 0:
 		x.lay(&e.path, e, &plan.paths[0])
 		if rest := plan.paths[1:]; len(rest) > 0 {
@@ -71,6 +74,14 @@ func (x *Index[T]) Add(p *filter.Predicate, value T) *Entry[T] {
 func (x *Index[T]) constants(position int) int {
 	if c := x.columns[position]; c != nil {
 		return len(c.equal.heads)
+	}
+	return 0
+}
+
+// crowd returns how many paths hang at a needle.
+func (x *Index[T]) crowd(position int, n *filter.Needle) int {
+	if c := x.columns[position]; c != nil {
+		return c.trie(n).crowd(n.Text)
 	}
 	return 0
 }
@@ -93,6 +104,8 @@ func (x *Index[T]) lay(p *path[T], e *Entry[T], a *access) {
 		s.link(p, s.key(a.tests))
 	case within:
 		x.column(a.column).ranges.link(p, a.low, a.high)
+	case holds:
+		x.column(a.column).trie(a.needle).link(p, a.needle)
 	case isNull:
 		x.column(a.column).null.link(p)
 	case notNull:
@@ -129,7 +142,7 @@ func (x *Index[T]) shape(tests []*filter.Node) *shape[T] {
 // Remove takes an entry out. An entry may be removed once.
 func (x *Index[T]) Remove(e *Entry[T]) {
 	x.entries--
-	if e.path.home == home[T](&x.residual) {
+	if _, ok := e.path.home.(*residue[T]); ok {
 		x.residuals--
 	}
 	if e.path.home != nil {
@@ -138,6 +151,7 @@ func (x *Index[T]) Remove(e *Entry[T]) {
 	for i := range e.more {
 		e.more[i].home.unlink(&e.more[i])
 	}
+	x.residues = slices.DeleteFunc(x.residues, func(r *residue[T]) bool { return r.live == 0 })
 	x.shapes = slices.DeleteFunc(x.shapes, func(s *shape[T]) bool {
 		if s.empty() {
 			for _, c := range s.columns {
@@ -161,7 +175,7 @@ func (x *Index[T]) Len() int { return x.entries }
 func (x *Index[T]) Indexed() int { return x.entries - x.residuals }
 
 // Residual returns the number of entries without an access path, which every
-// visit evaluates.
+// visit asks unless it is remembered what they said.
 func (x *Index[T]) Residual() int { return x.residuals }
 
 // Evaluations returns how often a predicate was evaluated so far.

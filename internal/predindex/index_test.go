@@ -13,7 +13,7 @@ import (
 // TestAccess holds filters to their access path: how many predicates two rows
 // with the given accounts cost, of 10 filters of which few match.
 func TestAccess(t *testing.T) {
-	const none = `"note":{"_like":"a%"}`
+	const none = `"note":{"_like":"_%"}`
 	for _, c := range []struct {
 		name, where         string // # is the number of the filter
 		indexed             bool
@@ -46,6 +46,25 @@ func TestAccess(t *testing.T) {
 		{"or of candidates", `{"_or":[{"account":{"_eq":#},` + none + `},{"quantity":{"_lt":0},` + none + `}]}`, true, 2, 2},
 		{"exact branch of an or", `{"_or":[{"account":{"_eq":#}},{"account":{"_gt":0},` + none + `}]}`, true, 18, 9},
 		{"or with a pattern", `{"_or":[{"account":{"_eq":#}},{` + none + `}]}`, false, 20, 10},
+		{"like", `{"instrument":{"_like":"%0#%"}}`, true, 0, 0},
+		{"like at the start", `{"instrument":{"_like":"INSTR-0000#%"}}`, true, 0, 0},
+		{"like at the end", `{"instrument":{"_like":"%0#"}}`, true, 0, 0},
+		{"like without wildcards", `{"instrument":{"_like":"INSTR-0000#"}}`, true, 0, 0},
+		{"like in two pieces", `{"instrument":{"_like":"I%-0000#"}}`, true, 2, 1},
+		{"like with a blank", `{"instrument":{"_like":"%S_R-0000#%"}}`, true, 2, 1},
+		{"like of other case", `{"instrument":{"_ilike":"%r-0000#%"}}`, true, 0, 0},
+		{"not nlike", `{"_not":{"instrument":{"_nlike":"%0#%"}}}`, true, 0, 0},
+		{"like and range", `{"account":{"_gte":0,"_lte":100},"instrument":{"_like":"%00#"}}`, true, 2, 1},
+		{"range before a short like", `{"account":{"_gte":#,"_lte":#},"instrument":{"_like":"%0%"}}`, true, 2, 1},
+		{"set before like", `{"account":{"_in":[#,100]},"instrument":{"_like":"%INSTR%"}}`, true, 2, 1},
+		{"regex", `{"instrument":{"_regex":"0#"}}`, true, 0, 0},
+		{"regex with anchors", `{"instrument":{"_regex":"^(INSTR|FUND)-0000#$"}}`, true, 0, 0},
+		{"regex of other case", `{"instrument":{"_iregex":"^instr-0000#$"}}`, true, 0, 0},
+		{"regex with text", `{"instrument":{"_regex":"-0*#$"}}`, true, 2, 1},
+		{"regex with branches", `{"instrument":{"_regex":"R-0*[0-9]?0#$|other.*text"}}`, true, 2, 1},
+		{"regex with one letter", `{"instrument":{"_regex":"#.?$"}}`, false, 20, 10},
+		{"regex without text", `{"instrument":{"_regex":"[0-9]{1#}"}}`, false, 20, 10},
+		{"nlike", `{"instrument":{"_nlike":"%0#%"}}`, false, 20, 10},
 		{"pattern", `{` + none + `}`, false, 10, 10},
 		{"neq", `{"account":{"_neq":#}}`, false, 20, 10},
 	} {
@@ -114,7 +133,7 @@ func TestTreeBalance(t *testing.T) {
 	const size = 10_000
 	x := New[int](trades)
 	for i := range size {
-		x.Add(compile(t, trades, fmt.Sprintf(`{"quantity":{"_gt":%d},"note":{"_like":"%d"}}`, i/2, i)), i)
+		x.Add(compile(t, trades, fmt.Sprintf(`{"quantity":{"_gt":%d},"note":{"_like":"_%%"}}`, i/2)), i)
 	}
 	var depth func(s *span[int]) int
 	depth = func(s *span[int]) int {
@@ -130,7 +149,7 @@ func TestTreeBalance(t *testing.T) {
 
 func TestVisitAllocates(t *testing.T) {
 	for _, c := range benchmarks {
-		if c.name == "residual regex" {
+		if c.name == "regex" {
 			continue // its state comes from a pool, which the collector empties at times
 		}
 		x := fill(t, 100, c.where)
@@ -149,6 +168,130 @@ func TestVisitAllocates(t *testing.T) {
 	}
 }
 
+// TestCrowd: patterns avoid a needle that many others have.
+func TestCrowd(t *testing.T) {
+	x := New[int](trades)
+	var entries []*Entry[int]
+	for i := range 100 {
+		entries = append(entries, x.Add(compile(t, trades, fmt.Sprintf(`{"instrument":{"_like":"%%INSTR%%%02d%%"}}`, i)), i))
+	}
+	x.Visit(trade(1234, 1, 1), trade(1234, 1, 2), func(int, bool, bool) {})
+	if n := x.Evaluations(); n > crowded+4 { // 01, 12, 23 and 34
+		t.Errorf("%d evaluations", n)
+	}
+	for _, e := range entries[:crowded] {
+		x.Remove(e)
+	}
+	e := x.Add(compile(t, trades, `{"instrument":{"_like":"%INSTR%77%"}}`), 0)
+	if w, ok := e.path.home.(*twig[int]); !ok || w.text != "INSTR" {
+		t.Error("the longest needle is not used although it is free again")
+	}
+	for _, e := range append(entries[crowded:], e) {
+		x.Remove(e)
+	}
+	if len(x.active) != 0 {
+		t.Errorf("%d columns without entries", len(x.active))
+	}
+}
+
+// TestShown: patterns see what the API shows, with or without a path.
+func TestShown(t *testing.T) {
+	for _, c := range []struct {
+		pattern  string
+		residual int
+	}{{"%T03:04%", 0}, {"%T_3_0%", 1}} {
+		x := New[int](trades)
+		x.Add(compile(t, trades, `{"at":{"_like":"`+c.pattern+`"}}`), 1)
+		matched := 0
+		x.Match(trade(1, 1, 1), func(int) { matched++ })
+		if matched != 1 || x.Residual() != c.residual {
+			t.Errorf("%s: %d matches, %d residual", c.pattern, matched, x.Residual())
+		}
+	}
+}
+
+// residual returns an index with entries that have no path, and read several
+// columns each.
+func residual(tb testing.TB, n int) (*Index[int], []*Entry[int]) {
+	tb.Helper()
+	x := New[int](trades)
+	entries := make([]*Entry[int], n)
+	for i := range entries {
+		where := fmt.Sprintf(`{"_or":[{"instrument":{"_neq":"a"}},{"note":{"_neq":"b%d"}}]}`, i)
+		entries[i] = x.Add(compile(tb, trades, where), i)
+	}
+	if x.Residual() != n {
+		tb.Fatalf("%d are residual", x.Residual())
+	}
+	return x, entries
+}
+
+func noted(instrument, note string, quantity int) relation.Row {
+	q := strconv.Itoa(quantity)
+	return relation.Texts("1", "1", instrument, "desk", "buy", q, "1", "2026-01-02 03:04:05+00", note)
+}
+
+// TestRemember: nobody is asked twice about cells that stayed what they were.
+func TestRemember(t *testing.T) {
+	x, entries := residual(t, 20)
+	quantity, visited := 0, 0
+	visit := func(int, bool, bool) { visited++ }
+	stay := func(instrument, note string, want, visits int) {
+		t.Helper()
+		start := x.Evaluations()
+		visited = 0
+		x.Visit(noted(instrument, note, quantity), noted(instrument, note, quantity+1), visit)
+		quantity++
+		if n := int(x.Evaluations() - start); n != want || visited != visits {
+			t.Errorf("%q, %q: %d evaluations and %d visits, want %d and %d", instrument, note, n, visited, want, visits)
+		}
+	}
+	stay("a", "b1", 20, 19)
+	stay("a", "b1", 0, 19)
+	stay("a", "b2", 20, 19)
+	stay("a\x01b", "c", 20, 20)
+	stay("a", "b\x01c", 20, 20) // cells are told apart
+	e := x.Add(compile(t, trades, `{"_or":[{"instrument":{"_neq":"a"}},{"note":{"_neq":"b2"}}]}`), 100)
+	stay("a", "b2", 1, 19)
+	stay("a", "b1", 1, 20)
+	stay("a", "b1", 0, 20)
+	x.Remove(e)
+	x.Remove(entries[7])
+	stay("a", "b1", 0, 18)
+	x.Visit(noted("a", "b1", 1), noted("a", "b3", 1), visit)
+	stay("a", "b1", 0, 18)
+	for _, e := range entries[10:] {
+		x.Remove(e)
+	}
+	stay("a", "b1", 9, 8) // so few are asked
+	if x.Residual() != 9 {
+		t.Errorf("%d are residual", x.Residual())
+	}
+}
+
+// TestMemory: what is remembered is bounded, and what is in use stays.
+func TestMemory(t *testing.T) {
+	x, _ := residual(t, memorable)
+	pad := strings.Repeat("x", 1000)
+	nothing := func(int, bool, bool) {}
+	x.Visit(noted("a", "kept", 1), noted("a", "kept", 2), nothing)
+	for i := range 3 * memory / len(pad) {
+		note := pad + strconv.Itoa(i)
+		x.Visit(noted("a", note, 1), noted("a", note, 2), nothing)
+		if i%1000 == 0 {
+			start := x.Evaluations()
+			x.Visit(noted("a", "kept", 1), noted("a", "kept", 2), nothing)
+			if x.Evaluations() != start {
+				t.Fatalf("forgotten after %d others", i)
+			}
+		}
+	}
+	r := x.residues[0]
+	if n := len(r.young) + len(r.old); n > memory/len(pad) || n < memory/len(pad)/4 {
+		t.Errorf("%d texts are remembered", n)
+	}
+}
+
 // TestRemovedIsFree: a pass does not keep what it reached alive.
 func TestRemovedIsFree(t *testing.T) {
 	x := New[int](trades)
@@ -159,5 +302,21 @@ func TestRemovedIsFree(t *testing.T) {
 		if hit != nil {
 			t.Error("the scratch holds an entry")
 		}
+	}
+}
+
+// TestForgottenIsFree: what is remembered does not keep those alive who left.
+func TestForgottenIsFree(t *testing.T) {
+	x, entries := residual(t, 100)
+	x.Visit(noted("a", "b", 1), noted("a", "b", 2), func(int, bool, bool) {})
+	for _, e := range entries {
+		e.value = 1
+		x.Remove(e)
+		if e.value != 0 || e.predicate != nil {
+			t.Fatal("a removed entry holds its value")
+		}
+	}
+	if len(x.residues) != 0 {
+		t.Error("there is a residue of none")
 	}
 }

@@ -2,6 +2,7 @@ package predindex
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/tycostream/tycostream/internal/filter"
@@ -20,10 +21,13 @@ type model struct {
 	visited int
 }
 
-func newModel(tb testing.TB, seed uint64) *model {
+func newModel(tb testing.TB, seed uint64, schema *relation.Schema) *model {
 	tb.Helper()
 	g := newGenerator(seed)
-	s := g.schema()
+	s := schema
+	if s == nil {
+		s = g.schema()
+	}
 	return &model{TB: tb, g: g, seed: seed, schema: s, index: New[int](s), entries: map[int]*Entry[int]{}}
 }
 
@@ -66,6 +70,48 @@ func (m *model) removeSome() {
 	}
 	if m.index.Len() != len(m.entries) {
 		m.Fatalf("seed %d: %d entries, want %d", m.seed, m.index.Len(), len(m.entries))
+	}
+	for _, c := range m.index.active {
+		checkTrie(m, &c.plain)
+		checkTrie(m, &c.folded)
+	}
+}
+
+// checkTrie walks all of a trie.
+func checkTrie(tb testing.TB, t *trie[int]) {
+	tb.Helper()
+	if t.first == nil {
+		return
+	}
+	paths := 0
+	var check func(w, above *twig[int], from int)
+	check = func(w, above *twig[int], from int) {
+		n := 0
+		for i := range w.chains {
+			for p := w.chains[i].head; p != nil; p = p.next {
+				n++
+			}
+		}
+		if n != w.paths || w.start != from || w.above != above || n == 0 && len(w.below) < 2 || len(w.next) != len(w.below) {
+			tb.Fatalf("twig %q from %d has %d paths (%d) and %d branches", w.text, w.start, n, w.paths, len(w.below))
+		}
+		paths += n
+		for i, b := range w.below {
+			if !strings.HasPrefix(b.text, w.text) || b.text[len(w.text)] != w.next[i] {
+				tb.Fatalf("twig %q is a branch of %q for %q", b.text, w.text, w.next[i])
+			}
+			check(b, w, len(w.text))
+		}
+	}
+	for first, w := range t.first {
+		if w != nil && w.text[0] != byte(first) {
+			tb.Fatalf("twig %q hangs at byte %d", w.text, first)
+		} else if w != nil {
+			check(w, nil, 0)
+		}
+	}
+	if paths != t.needles {
+		tb.Fatalf("%d paths, counted %d", paths, t.needles)
 	}
 }
 
@@ -114,24 +160,40 @@ func (m *model) match(row relation.Row) {
 // TestModel compares the index with evaluating every predicate, over random
 // schemas, filters and rows, while entries come and go.
 func TestModel(t *testing.T) {
+	testModel(t, nil, 150, 30_000)
+}
+
+// TestPatternModel does so where all filters are on one text.
+func TestPatternModel(t *testing.T) {
+	testModel(t, oneText, 40, 30_000)
+}
+
+var oneText = &relation.Schema{Columns: []relation.Column{{Name: "c0", Field: "c0", Kind: relation.String, Nullable: true}}, Key: []int{0}}
+
+func testModel(t *testing.T, s *relation.Schema, rounds uint64, least int) {
+	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	visited := 0
-	for i := range uint64(150) {
-		m := newModel(t, seed+i)
+	for i := range rounds {
+		m := newModel(t, seed+i, s)
 		m.run(250)
 		visited += m.visited
 	}
-	if visited < 30_000 {
+	if visited < least {
 		t.Errorf("only %d visits: the generator is too strict to test anything", visited)
 	}
 }
 
 func FuzzModel(f *testing.F) {
 	for seed := range uint64(20) {
-		f.Add(seed, uint16(200))
+		f.Add(seed, uint16(200), seed%2 == 0)
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, steps uint16) {
-		newModel(t, seed).run(int(steps % 2000))
+	f.Fuzz(func(t *testing.T, seed uint64, steps uint16, text bool) {
+		var s *relation.Schema
+		if text {
+			s = oneText
+		}
+		newModel(t, seed, s).run(int(steps % 2000))
 	})
 }

@@ -16,6 +16,7 @@ const (
 	equal                // one cell has value
 	composite            // several cells, by tests
 	within               // one cell lies between low and high
+	holds                // one cell holds needle
 	isNull
 	notNull
 )
@@ -27,6 +28,7 @@ type access struct {
 	value     *relation.Value
 	tests     []*filter.Node // by column
 	low, high bound
+	needle    *filter.Needle
 	exact     bool
 }
 
@@ -37,10 +39,17 @@ const (
 	byComposite grade = iota
 	byEquality
 	bySet
+	byNeedle
 	byNull
 	byRange
+	byScrap // a needle of a character or two
 	byBound
 	byPresence
+)
+
+const (
+	wordy   = 3 // bytes of a needle that few rows have, one hopes
+	crowded = 8 // paths at a needle that make another one worth a try
 )
 
 // plan is a set of paths that every row which the predicate is true for takes
@@ -48,18 +57,19 @@ const (
 type plan struct {
 	grade grade
 	paths []access
-	most  int // distinct constants of the column, where that is known
+	merit int // within the grade, as far as the index tells; see planner
 }
 
 func (p *plan) better(o *plan) bool {
-	return cmp.Or(cmp.Compare(p.grade, o.grade), cmp.Compare(len(p.paths), len(o.paths)), cmp.Compare(o.most, p.most)) < 0
+	return cmp.Or(cmp.Compare(p.grade, o.grade), cmp.Compare(len(p.paths), len(o.paths)), cmp.Compare(o.merit, p.merit)) < 0
 }
 
 // planner makes plans for one index.
 type planner struct {
 	schema    *relation.Schema
-	constants func(column int) int              // how many an index on equality holds now
-	room      func(columns []*filter.Node) bool // whether there may be an index on these columns
+	constants func(column int) int                   // how many an index on equality holds now: the more, the better
+	crowd     func(column int, n *filter.Needle) int // how many paths hang at a needle: the fewer, the better
+	room      func(columns []*filter.Node) bool      // whether there may be an index on these columns
 }
 
 // plan returns the best plan for a condition; ok is false when there is none.
@@ -206,14 +216,39 @@ func (l *planner) test(n *filter.Node) (p plan, ok bool) {
 		return plan{grade: byNull, paths: []access{{way: isNull, column: n.Column, exact: true}}}, true
 	case filter.NotNull:
 		return plan{grade: byPresence, paths: []access{{way: notNull, column: n.Column, exact: true}}}, true
+	case filter.Like, filter.Ilike, filter.Regex, filter.Iregex:
+		return l.pattern(n)
 	}
 	return p, false
+}
+
+// pattern plans for a cell that matches a pattern: through the needles that
+// rule out most, as far as their length tells, unless many others hang there
+// already. What many patterns have in common is in many cells too.
+func (l *planner) pattern(n *filter.Node) (best plan, found bool) {
+	for _, needles := range n.Needles() {
+		p := plan{grade: byNeedle}
+		crowd := 0
+		for i := range needles.List {
+			needle := &needles.List[i]
+			if len(needle.Text) < wordy {
+				p.grade = byScrap
+			}
+			crowd = max(crowd, l.crowd(n.Column, needle))
+			p.paths = append(p.paths, access{way: holds, column: n.Column, needle: needle, exact: needles.Exact})
+		}
+		p.merit = -crowd / crowded
+		if !found || p.merit > best.merit {
+			best, found = p, true
+		}
+	}
+	return best, found
 }
 
 // set plans for a cell that is one of values.
 func (l *planner) set(g grade, position int, values []relation.Value) plan {
 	kind := l.schema.Columns[position].Kind
-	p := plan{grade: g, most: l.constants(position)}
+	p := plan{grade: g, merit: l.constants(position)}
 	for i := range values {
 		a := access{way: equal, column: position, value: &values[i], exact: distinct(kind)}
 		if !hashed(kind) {

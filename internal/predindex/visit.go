@@ -34,10 +34,8 @@ func (x *Index[T]) Visit(before, after relation.Row, visit func(value T, was, is
 			visit(e.value, rows&oldRow != 0, rows&newRow != 0)
 		}
 	}
-	for p := x.residual.head; p != nil; p = p.next {
-		if rows := x.settle(p.entry.predicate, x.rows); rows != 0 {
-			visit(p.entry.value, rows&oldRow != 0, rows&newRow != 0)
-		}
+	for _, r := range x.residues {
+		r.visitAll(x, visit)
 	}
 	x.release()
 }
@@ -86,8 +84,8 @@ func (x *Index[T]) follow(p *path[T], rows sides) {
 
 func (x *Index[T]) reach(p *path[T], rows sides) {
 	e := p.entry
-	if e.epoch != x.epoch {
-		e.epoch, e.exact, e.open = x.epoch, 0, 0
+	if e.mark != x.epoch {
+		e.mark, e.exact, e.open = x.epoch, 0, 0
 		x.hits = append(x.hits, e)
 	}
 	if p.exact {
@@ -100,7 +98,7 @@ func (x *Index[T]) reach(p *path[T], rows sides) {
 // settle evaluates a predicate for some of the rows, once if they do not differ
 // in what it reads, and returns those for which it is true.
 func (x *Index[T]) settle(p *filter.Predicate, rows sides) sides {
-	if rows == both && !x.concerns(p) {
+	if rows == both && !x.differ(p.Columns()) {
 		if x.evaluate(p, x.after) {
 			return both
 		}
@@ -121,14 +119,14 @@ func (x *Index[T]) evaluate(p *filter.Predicate, row relation.Row) bool {
 	return p.Match(row)
 }
 
-// concerns reports whether the rows differ in a column that p reads.
-func (x *Index[T]) concerns(p *filter.Predicate) bool {
+// differ reports whether the rows differ in some columns.
+func (x *Index[T]) differ(columns relation.ColumnSet) bool {
 	if !x.diffed {
 		clear(x.changed)
 		relation.Diff(x.before, x.after, x.changed)
 		x.diffed = true
 	}
-	for i, word := range p.Columns() {
+	for i, word := range columns {
 		if word&x.changed[i] != 0 {
 			return true
 		}
