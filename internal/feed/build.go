@@ -10,8 +10,9 @@ import (
 // rows are a few microseconds, which ingest does not notice.
 const scanRows = 1000
 
-// scanEvaluations is how many predicates a scan may evaluate under the lock.
-const scanEvaluations = 20_000
+// scanWork is how many predicates a scan may evaluate under the lock, or rows
+// put into subsets, before it ends with the row it is at.
+const scanWork = 20_000
 
 // pass fills the subsets of new views. Views that come while a pass is on wait
 // for the next, so that ten thousand that arrive together cost two passes.
@@ -57,20 +58,23 @@ func (f *Feed) fill(p *pass) {
 	for _, v := range p.views {
 		index.Add(v.where, v)
 	}
-	step := max(1, min(scanRows, scanEvaluations/(1+index.Residual())))
+	puts := uint64(0)
 	for done := false; !done && !f.closed(); {
 		f.mu.RLock()
 		head := f.table.Head().Seq
-		end := min(p.built+step, f.table.Slots())
-		for slot := p.built; slot < end; slot++ {
+		slot, end := p.built, min(p.built+scanRows, f.table.Slots())
+		for limit := puts + index.Evaluations() + scanWork; slot < end && puts+index.Evaluations() < limit; slot++ {
 			row, alive := f.table.Row(uint32(slot)) //nolint:gosec // slots are uint32
 			if !alive {
 				continue
 			}
-			index.Match(row, func(v *view) { v.subset.Put(uint32(slot), head) }) //nolint:gosec // see above
+			index.Match(row, func(v *view) {
+				v.subset.Put(uint32(slot), head) //nolint:gosec // see above
+				puts++
+			})
 		}
-		p.built = end
-		if done = end == f.table.Slots(); done {
+		p.built = slot
+		if done = slot == f.table.Slots(); done {
 			p.built = math.MaxInt
 			for _, v := range p.views {
 				v.ready.Store(true)
