@@ -39,9 +39,10 @@ type spec struct {
 
 // The kinds of filters of one's own.
 const (
-	ownEqual = ""      // _eq on the key: an index finds it
-	ownLike  = "like"  // _like with wildcards around: no index does
-	ownRegex = "regex" // nor one for these
+	ownEqual = ""       // _eq on the key: an index finds it
+	ownLike  = "like"   // _like with wildcards around a text, by which it is found
+	ownRegex = "regex"  // _regex with a text in it
+	ownBlank = "blanks" // _like with letters between blanks: no index finds it
 )
 
 // The times that things may take.

@@ -121,6 +121,7 @@ func TestQuery(t *testing.T) {
 		{"one", spec{}, 7, "", "livePnL(where: {instrumentId: {_eq: 7}}) {"},
 		{"like", spec{Own: ownLike}, 7, "", `where: {symbol: {_like: "%000007%"}}`},
 		{"regex", spec{Own: ownRegex}, 7, "", `where: {symbol: {_regex: " 0*7 N"}}`},
+		{"blanks", spec{Own: ownBlank}, 123456, "", `where: {_and: [{symbol: {_like: "____1_3_5%"}}, {symbol: {_like: "_____2_4_6%"}}]}`},
 		{"frames", spec{Frames: true, MaxRate: 4}, 0, "abc", `livePnLChanges(maxRate: 4, resumeFrom: "abc") { kind`},
 	} {
 		if got := tt.spec.query(tt.key, tt.from); !strings.Contains(got, tt.want) {

@@ -182,6 +182,9 @@ func (s spec) where(key int) string {
 		return fmt.Sprintf(`symbol: {_like: "%%%06d%%"}`, key)
 	case ownRegex:
 		return fmt.Sprintf(`symbol: {_regex: " 0*%d N"}`, key)
+	case ownBlank:
+		d := fmt.Sprintf("%06d", key)
+		return fmt.Sprintf(`_and: [{symbol: {_like: "____%c_%c_%c%%"}}, {symbol: {_like: "_____%c_%c_%c%%"}}]`, d[0], d[2], d[4], d[1], d[3], d[5])
 	default:
 		return fmt.Sprintf("instrumentId: {_eq: %d}", key)
 	}
