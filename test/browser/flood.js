@@ -17,10 +17,7 @@ const pace = 4; // milliseconds between writes
  * frames of `size` rows, `rate` rows a second; 0: as fast as they are taken.
  */
 export async function flood({ pages, total = 10_000, size = 200, rate = 0 }) {
-  const bodies = [
-    frame('SNAPSHOT', rowsOf(Array.from({ length: total }, (_, i) => i))),
-    ...changesOf(variety, size, total).map((rows) => frame('LIVE', rows)),
-  ];
+  const rows = [rowsOf(Array.from({ length: total }, (_, i) => i)), ...changesOf(variety, size, total)];
   const counts = { rows: 0, skipped: 0 };
   const server = createServer((request, response) => {
     if (request.method === 'POST') answer(request, response);
@@ -33,7 +30,10 @@ export async function flood({ pages, total = 10_000, size = 200, rate = 0 }) {
     socket.on('error', () => socket.destroy());
     socket.setNoDelay(true);
     shakeHands(request, socket);
-    converse(socket, (id) => pour(socket, id, bodies, { size, rate, counts }));
+    converse(socket, (id, { numbers }) => {
+      const given = numbers === 'NUMBER' ? rows.map(withNumbers) : rows;
+      return pour(socket, id, given.map((columns, i) => frame(i === 0 ? 'SNAPSHOT' : 'LIVE', columns)), { size, rate, counts });
+    });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -64,6 +64,11 @@ function serve(pages, request, response) {
     response.statusCode = 404;
     response.end();
   }
+}
+
+function withNumbers(rows) {
+  const read = ({ name, type }) => [name, type === 'Decimal' || type === 'BigInt' ? rows[name].map(Number) : rows[name]];
+  return { _key: rows._key, ...Object.fromEntries(source.columns.map(read)) };
 }
 
 let time = 0;
@@ -109,10 +114,10 @@ function converse(socket, subscribe) {
   const running = new Map();
   const say = (message) => socket.write(packet(JSON.stringify(message)));
   listen(socket, (text) => {
-    const { id, type } = JSON.parse(text);
+    const { id, type, payload } = JSON.parse(text);
     if (type === 'connection_init') say({ type: 'connection_ack' });
     if (type === 'ping') say({ type: 'pong' });
-    if (type === 'subscribe') running.set(id, subscribe(id));
+    if (type === 'subscribe') running.set(id, subscribe(id, payload.variables));
     if (type === 'complete') running.get(id)?.();
   });
 }

@@ -28,10 +28,11 @@ export class Pending {
   #replace = false;
   #columns: Cell[][];
   #length = 0; // of the columns, places without a key included
-  readonly #places = new Map<string, number>();
+  // Keys are the index column's cells: numbers are found twice as fast as their text.
+  readonly #places = new Map<Cell, number>();
   readonly #free: number[] = [];
-  readonly #removed = new Map<string, Cell>();
-  #shown = new Set<string>(); // the keys in the table: others need no removing
+  readonly #removed = new Set<Cell>();
+  #shown = new Set<Cell>(); // in the table: others need no removing
 
   constructor({ fields, index }: Shape) {
     this.#names = fields.map((f) => f.name);
@@ -55,7 +56,7 @@ export class Pending {
       this.#alone = batch;
       return;
     }
-    if (batch.length === 0 && keysOf(batch.deletes).length === 0) return; // proof of life
+    if (batch.length === 0 && batch.deletes[this.#index]!.length === 0) return; // proof of life
     if (this.empty) {
       this.#alone = batch;
       return;
@@ -77,26 +78,25 @@ export class Pending {
 
   #whole({ reset, length, upserts, deletes }: ColumnsBatch): Changes {
     if (reset) this.#shown = new Set();
-    const gone = keysOf(deletes);
-    const removed = deletes[this.#index]!.filter((_, i) => this.#shown.delete(gone[i]!));
-    for (const key of keysOf(upserts)) this.#shown.add(key);
+    const removed = deletes[this.#index]!.filter((key) => this.#shown.delete(key));
+    for (const key of upserts[this.#index]!) this.#shown.add(key);
     return { replace: reset, length, columns: this.#names.map((name) => upserts[name]!), removed };
   }
 
   #merged(): Changes {
     if (this.#replace) this.#shown = new Set();
     for (const key of this.#places.keys()) this.#shown.add(key);
-    for (const key of this.#removed.keys()) this.#shown.delete(key);
+    for (const key of this.#removed) this.#shown.delete(key);
     const length = this.#places.size;
     const places = [...this.#places.values()];
     const columns = this.#columns.map((cells) => (this.#free.length === 0 ? cells : places.map((place) => cells[place])));
-    return { replace: this.#replace, length, columns, removed: [...this.#removed.values()] };
+    return { replace: this.#replace, length, columns, removed: [...this.#removed] };
   }
 
   #absorb({ reset, length, upserts, deletes }: ColumnsBatch): void {
     this.#replace ||= reset;
-    this.#forget(deletes);
-    const places = this.#placesOf(keysOf(upserts));
+    this.#forget(deletes[this.#index]!);
+    const places = this.#placesOf(upserts[this.#index]!);
     for (let c = 0; c < this.#names.length; c++) {
       const from = upserts[this.#names[c]!]!;
       const to = this.#columns[c]!;
@@ -104,24 +104,21 @@ export class Pending {
     }
   }
 
-  #forget(deletes: ColumnsBatch['deletes']): void {
-    const keys = keysOf(deletes);
-    const indices = deletes[this.#index]!;
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]!;
+  #forget(keys: readonly Cell[]): void {
+    for (const key of keys) {
       const place = this.#places.get(key);
       if (place !== undefined) {
         this.#places.delete(key);
         this.#free.push(place);
       }
-      if (!this.#replace && this.#shown.has(key)) this.#removed.set(key, indices[i]);
+      if (!this.#replace && this.#shown.has(key)) this.#removed.add(key);
     }
   }
 
-  #placesOf(keys: readonly string[]): Int32Array {
+  #placesOf(keys: readonly Cell[]): Int32Array {
     const found = new Int32Array(keys.length);
     for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]!;
+      const key = keys[i];
       let place = this.#places.get(key);
       if (place === undefined) {
         place = this.#free.pop() ?? this.#length++;
@@ -141,8 +138,4 @@ export class Pending {
     this.#free.length = 0;
     this.#removed.clear();
   }
-}
-
-function keysOf(columns: Readonly<Record<string, readonly Cell[]>>): readonly string[] {
-  return columns['_key'] as readonly string[];
 }

@@ -10,8 +10,9 @@ import { connect } from '@tycostream/perspective';
 
 perspective.init_server(fetch(engine));
 await viewers.init_client(fetch(viewerWasm));
+const bigints = new URLSearchParams(location.search).get('bigints') ?? undefined;
 const worker = await perspective.worker();
-const live = await connect(createClient({ url: '/graphql' }), 'livePnL', { perspective: worker });
+const live = await connect(createClient({ url: '/graphql' }), 'livePnL', { perspective: worker, bigints });
 await live.ready;
 const viewer = document.querySelector('perspective-viewer');
 await viewer.load(worker);
