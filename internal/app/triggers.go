@@ -242,8 +242,13 @@ func (p *policies) dial(private bool) func(ctx context.Context, network, addr st
 	return p.of(private).Dialer()
 }
 
+// resolveWait is how long a name may take to resolve when a trigger is made.
+const resolveWait = 5 * time.Second
+
 // check is the engine's question about an address.
 func (p *policies) check(ctx context.Context, url string, private bool) error {
+	ctx, cancel := context.WithTimeout(ctx, resolveWait)
+	defer cancel()
 	return p.of(private).CheckTarget(ctx, net.DefaultResolver, url)
 }
 
