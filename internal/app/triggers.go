@@ -12,6 +12,7 @@ import (
 	api "github.com/tycostream/tycostream/graph/triggers"
 	"github.com/tycostream/tycostream/internal/codec"
 	"github.com/tycostream/tycostream/internal/config"
+	"github.com/tycostream/tycostream/internal/source"
 	"github.com/tycostream/tycostream/internal/telemetry"
 	"github.com/tycostream/tycostream/internal/trigger"
 	"github.com/tycostream/tycostream/internal/trigger/spec"
@@ -72,7 +73,21 @@ func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
 		Settings: deliverySettings(&c.Webhook), Outbox: t.store, Endpoint: t.endpoint, Gone: t.gone,
 		Observe: t.tally.observe, Dial: policies.dial, Version: o.Build.Version, Log: o.Log,
 	})
+	t.retire(ctx)
 	return t, nil
+}
+
+// retire ends the triggers of sources that schema.yaml no longer names.
+func (t *triggers) retire(ctx context.Context) {
+	resting, err := t.engine.Retire(ctx, func(name string) bool {
+		return slices.ContainsFunc(t.o.Schema.Sources, func(d *source.Definition) bool { return d.Name == name })
+	})
+	if err != nil {
+		t.o.Log.Error("triggers that schema.yaml no longer declares are not deleted", slog.Any("error", err))
+	}
+	if len(resting) > 0 {
+		t.o.Log.Warn("these triggers rest, as schema.yaml does not name their sources; what they had to deliver is delivered", slog.Any("triggers", resting))
+	}
 }
 
 // dataDir returns where triggers are kept. A gateway that declares none, and

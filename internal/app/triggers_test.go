@@ -148,6 +148,28 @@ func TestLateClear(t *testing.T) {
 	}
 }
 
+// TestSourceLeavesTheFile: the file's triggers go with their source; those of
+// clients are there again when it is back.
+func TestSourceLeavesTheFile(t *testing.T) {
+	r := newReceiver(t)
+	sim, url, schema := positions(t, r.URL)
+	dir := "DATA_DIR=" + t.TempDir()
+	g := start(t, schema, nil, url, dir)
+	eventually(t, `tycostream_triggers_active{source="positions"} 1`, active(g))
+	create := `mutation { create_positions_trigger(input: {name: "neg", webhook: "` + r.URL + `", fire: {pnl: {_lt: 0}}}) { name } }`
+	if got := g.query(create); !strings.Contains(got, `"name":"neg"`) {
+		t.Fatal(got)
+	}
+	g.close()
+	g = start(t, strings.Split(strings.Replace(schema, "positions", "others", 1), "triggers")[0]+"relation: positions\n", nil, url, dir)
+	eventually(t, `{"data":{"others_triggers":[]}}`, func() string { return g.query(`{ others_triggers { name } }`) })
+	g.close()
+	write(t, sim, set(0, -1))
+	g = start(t, strings.Split(schema, "triggers")[0], nil, url, dir)
+	eventually(t, `{"data":{"positions_triggers":[{"name":"neg","state":"ACTIVE"}]}}`, func() string { return g.query(`{ positions_triggers { name state } }`) })
+	eventually(t, `FIRE neg {"id":1,"pnl":-1}`, r.events)
+}
+
 // TestGone: a receiver that answers 410 is asked once.
 func TestGone(t *testing.T) {
 	r := newReceiver(t)

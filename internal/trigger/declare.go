@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tycostream/tycostream/internal/trigger/spec"
 )
@@ -36,6 +37,34 @@ func (e *Engine) Declare(ctx context.Context, source string, ins []spec.Input) e
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Retire deletes the triggers that the file owned of sources that it no longer
+// names, and returns those of clients: they rest until the source is back.
+func (e *Engine) Retire(ctx context.Context, named func(source string) bool) (resting []string, err error) {
+	if e.opts.Disabled != "" {
+		return nil, nil
+	}
+	e.changes.Lock()
+	defer e.changes.Unlock()
+	e.mu.RLock()
+	var gone []*trigger
+	for _, t := range e.byID {
+		if !named(t.def.Source) {
+			gone = append(gone, t)
+		}
+	}
+	e.mu.RUnlock()
+	slices.SortFunc(gone, func(a, b *trigger) int { return spec.Compare(a.def, b.def) })
+	var errs []error
+	for _, t := range gone {
+		if t.def.Origin == spec.File {
+			errs = append(errs, e.remove(ctx, nil, t))
+		} else {
+			resting = append(resting, t.def.Source+"."+t.def.Name)
+		}
+	}
+	return resting, errors.Join(errs...)
 }
 
 func (e *Engine) declare(ctx context.Context, h *hub, in *spec.Input) error {
