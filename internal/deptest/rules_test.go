@@ -47,6 +47,7 @@ var allowed = map[string][]string{
 	"internal/auth":              nil,
 	"internal/transport":         {"graph", "internal/auth", "internal/codec", "internal/feed", "internal/filter", "internal/histogram", "internal/relation"},
 	"internal/transport/...":     {"internal/transport/wsframe", "internal/histogram"},
+	"internal/transport/socket":  {"internal/transport/delivery", "internal/transport/wsframe"},
 	"internal/transport/channel": {"internal/feed", "internal/transport/delivery", "internal/transport/jsontext"},
 	"internal/server":            nil,
 	"web":                        nil,
@@ -119,7 +120,7 @@ var libraries = map[string][]string{
 // nothing, log nothing and talk to nobody.
 var quiet = []string{
 	"internal/relation", "internal/copytext", "internal/filter", "internal/table", "internal/naming", "internal/backend/postgres/pgoutput",
-	"internal/transport/jsontext", "internal/transport/wsframe", "graph/order", "graph/sdl", "internal/predindex",
+	"internal/transport/accept", "internal/transport/jsontext", "internal/transport/wsframe", "graph/order", "graph/sdl", "internal/predindex",
 	"internal/trigger/machine",
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/tycostream/tycostream/internal/filter"
 	"github.com/tycostream/tycostream/internal/transport/channel"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
-	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
 // kindChannel is the row channels' kind of subscription in Stats.
@@ -45,7 +45,7 @@ func (h *Handler) serveChannels(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &channels{peer: newPeer(h, nc, KindChannels)}
 	if err := h.accept(c, KindChannels); err != nil {
-		c.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), c.conn.Abort)
+		c.Refuse(codeTryLater, err.Error())
 		return
 	}
 	h.shutLate(c)
@@ -56,7 +56,8 @@ func (h *Handler) serveChannels(w http.ResponseWriter, r *http.Request) {
 type channels struct {
 	*peer
 
-	subs []*subscriber // guarded by peer.mu; at most one for each source
+	mu   sync.Mutex    // guards what follows; taken alone
+	subs []*subscriber // at most one for each source
 }
 
 // subscriber is a running subscription.
@@ -69,9 +70,9 @@ type subscriber struct {
 
 // run reads until the connection ends.
 func (c *channels) run() {
-	c.arm(c.h.opts.PingInterval)
+	c.Arm(c.h.opts.PingInterval)
 	for {
-		text, ok := c.read(func() bool { return false }, c.shut)
+		text, ok := c.Read(func() bool { return false }, c.shut)
 		if !ok {
 			break
 		}
@@ -85,14 +86,14 @@ func (c *channels) run() {
 	for _, s := range subs {
 		s.stream.Close()
 	}
-	c.h.release(c, c.kind, c.endedWith())
+	c.h.release(c, c.kind, c.Code())
 }
 
 // refuse answers a message that cannot be followed. No mistake ends the
 // connection, which serves other channels.
 func (c *channels) refuse(name, code, text string) {
 	c.h.stats.failed(gqlerror.List{coded(code, text)})
-	c.send(channel.Problem(name, code, text))
+	c.Send(channel.Problem(name, code, text))
 }
 
 // message handles one message.
@@ -104,7 +105,7 @@ func (c *channels) message(text []byte) {
 	}
 	switch m.Type {
 	case channel.Ping:
-		c.send(channel.Message(channel.Pong, ""))
+		c.Send(channel.Message(channel.Pong, ""))
 	case channel.Pong:
 	case channel.Subscribe, channel.Unsubscribe:
 		source, missing := c.h.channel(m.Channel)
@@ -171,7 +172,7 @@ func (c *channels) subscribe(m *channel.Request, source *RelaySource) {
 // follow starts what subscribe has found to be right.
 func (c *channels) follow(m *channel.Request, source *RelaySource, where *filter.Predicate) {
 	s := &subscriber{source: source.Name, where: where.Canonical()}
-	s.stream = c.conn.NewStream(delivery.Envelope{}, func(error) []byte {
+	s.stream = c.NewStream(delivery.Envelope{}, func(error) []byte {
 		if !c.remove(s) {
 			return nil
 		}
@@ -194,7 +195,7 @@ func (c *channels) unsubscribe(m *channel.Request, source *RelaySource) {
 	if _, s := c.find(source.Name); s != nil && c.remove(s) {
 		s.stream.Close()
 	}
-	c.send(channel.Message(channel.Unsubscribed, m.Channel))
+	c.Send(channel.Message(channel.Unsubscribed, m.Channel))
 }
 
 // explain words the error that ended a subscription.

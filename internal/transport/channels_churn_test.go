@@ -179,13 +179,13 @@ func TestChannelFlood(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
 	c := g.channels()
 	c.asked(subscribeTrades, subscribedToIt)
-	before := heap()
-	const messages = 80_000
+	before, long := heap(), strings.Repeat("x", 250)
+	const messages = 30_000
 	sent := make(chan error, 1)
 	go func() {
 		var frames []byte
 		for range 100 {
-			frames = wsframe.AppendMasked(frames, true, wsframe.Text, [4]byte{1, 2, 3, 4}, []byte(`{"type":"subscribe","channel":"nothing of the kind"}`))
+			frames = wsframe.AppendMasked(frames, true, wsframe.Text, [4]byte{1, 2, 3, 4}, []byte(`{"type":"subscribe","channel":"`+long+`"}`))
 			frames = wsframe.AppendMasked(frames, true, wsframe.Text, [4]byte{1, 2, 3, 4}, []byte(subscribeTrades))
 		}
 		var err error

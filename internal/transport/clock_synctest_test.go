@@ -17,6 +17,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/socket"
 	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
@@ -82,7 +83,7 @@ func TestInitTimeout(t *testing.T) {
 			b.Errorf("%d %d %v after %v", op, code, err, b.since())
 		}
 		// A client that does not answer the close is left soon.
-		if _, _, err = c.next(); err == nil || b.since() != 3*time.Second+closeWait {
+		if _, _, err = c.next(); err == nil || b.since() != 3*time.Second+socket.CloseWait {
 			b.Errorf("%v after %v", err, b.since())
 		}
 	})

@@ -16,8 +16,10 @@ import (
 
 	"github.com/tycostream/tycostream/internal/auth"
 	"github.com/tycostream/tycostream/internal/feed"
+	"github.com/tycostream/tycostream/internal/transport/accept"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 	"github.com/tycostream/tycostream/internal/transport/reserve"
+	"github.com/tycostream/tycostream/internal/transport/socket"
 )
 
 // Options configure a Handler. Executor is required. A limit of zero takes its
@@ -94,10 +96,11 @@ func sameHost(r *http.Request) error {
 
 // Handler serves the GraphQL endpoint. Close it.
 type Handler struct {
-	opts  Options
-	pool  *delivery.Pool
-	stats counters
-	wg    sync.WaitGroup // a count for each connection
+	opts    Options
+	pool    *delivery.Pool
+	sockets [kinds]socket.Config
+	stats   counters
+	wg      sync.WaitGroup // a count for each connection
 
 	reserved *reserve.Book[*reserved] // streams of the single connection mode
 
@@ -117,7 +120,7 @@ type connection interface {
 // New returns a handler, whose delivery workers run until Close.
 func New(o Options) *Handler {
 	o = o.withDefaults()
-	return &Handler{
+	h := &Handler{
 		opts: o,
 		pool: delivery.NewPool(delivery.Config{
 			Workers: o.Workers, SlowTimeout: o.SlowClientTimeout, Clock: feed.Now,
@@ -126,6 +129,8 @@ func New(o Options) *Handler {
 		conns:    make(map[connection]struct{}),
 		gone:     make(chan struct{}),
 	}
+	h.sockets = h.socketConfigs()
+	return h
 }
 
 // restarting is the reason of a close with codeRestart.
@@ -286,5 +291,5 @@ const allowed = "GET, POST, PUT, DELETE, OPTIONS"
 // wantsPage says whether a person opened the endpoint in a browser.
 func (h *Handler) wantsPage(r *http.Request) bool {
 	return h.opts.Playground != "" && !r.URL.Query().Has("query") && !r.URL.Query().Has("extensions") &&
-		parseAccept(r.Header.Values("Accept")).quality("text/html", true) > 0
+		accept.Parse(r.Header.Values("Accept")).Quality("text/html", true) > 0
 }

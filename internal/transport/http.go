@@ -17,6 +17,7 @@ import (
 
 	"github.com/tycostream/tycostream/internal/auth"
 	"github.com/tycostream/tycostream/internal/transport/jsontext"
+	"github.com/tycostream/tycostream/internal/transport/socket"
 )
 
 // bodyTimeout is how long a request's body may take to arrive, answerTimeout
@@ -185,7 +186,7 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request) (*request, er
 			http.StatusRequestEntityTooLarge,
 			"the body is longer than " + strconv.Itoa(h.opts.MessageBytes) + " bytes: the setting limits.message_bytes",
 		}
-	case isTimeout(err):
+	case socket.IsTimeout(err):
 		return nil, &httpError{http.StatusRequestTimeout, "the body took too long to arrive"}
 	default:
 		return nil, errors.New("the body could not be read")

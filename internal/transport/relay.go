@@ -13,7 +13,6 @@ import (
 	"github.com/tycostream/tycostream/internal/relation"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 	"github.com/tycostream/tycostream/internal/transport/jsontext"
-	"github.com/tycostream/tycostream/internal/transport/wsframe"
 )
 
 // RelaySource is a source as the relay and row channels serve it.
@@ -162,7 +161,7 @@ func (h *Handler) relayWebSocket(w http.ResponseWriter, r *http.Request, q *rela
 	}
 	l := &lines{newPeer(h, nc, KindRelayWS)}
 	if err := h.accept(l, KindRelayWS); err != nil {
-		l.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), l.conn.Abort)
+		l.Refuse(codeTryLater, err.Error())
 		return
 	}
 	h.shutLate(l)
@@ -172,11 +171,11 @@ func (h *Handler) relayWebSocket(w http.ResponseWriter, r *http.Request, q *rela
 // run starts the stream and reads, for the sake of pings and of the end; what
 // a client says is ignored.
 func (l *lines) run(q *relayed) {
-	l.arm(l.h.opts.PingInterval)
+	l.Arm(l.h.opts.PingInterval)
 	if len(q.header) > 0 {
-		_ = l.conn.Send(wsframe.Append(nil, wsframe.Text, trimLine(q.header))) // the reader sees a dead connection
+		l.Send(trimLine(q.header))
 	}
-	s := l.conn.NewStream(delivery.Envelope{}, func(err error) []byte {
+	s := l.NewStream(delivery.Envelope{}, func(err error) []byte {
 		text := "the stream ended: connect again"
 		if e, ok := errors.AsType[*feed.Error](err); ok {
 			text = e.Text
@@ -186,11 +185,11 @@ func (l *lines) run(q *relayed) {
 	})
 	s.Attach(&counted{trimmed{q.open(s.Wake)}, l.h.stats.subscribed(q.source.Name, kindLines)})
 	for ok := true; ok; {
-		_, ok = l.read(func() bool { return false }, l.shut)
+		_, ok = l.Read(func() bool { return false }, l.shut)
 	}
 	l.abort()
 	s.Close()
-	l.h.release(l, KindRelayWS, l.endedWith())
+	l.h.release(l, KindRelayWS, l.Code())
 }
 
 // trimmed takes the line ends off: frames separate the lines.

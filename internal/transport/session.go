@@ -35,10 +35,10 @@ type clientMessage struct {
 // run reads until the connection ends.
 func (s *session) run() {
 	ctx, cancel := context.WithCancel(context.Background())
-	s.arm(s.h.opts.InitTimeout)
+	s.Arm(s.h.opts.InitTimeout)
 	id := auth.Identity{}
 	for {
-		text, ok := s.read(s.expired, s.shut)
+		text, ok := s.Read(s.expired, s.shut)
 		if !ok {
 			break
 		}
@@ -47,7 +47,7 @@ func (s *session) run() {
 	cancel()
 	s.abort()
 	s.ops.end()
-	s.h.release(s, s.kind, s.endedWith())
+	s.h.release(s, s.kind, s.Code())
 }
 
 // expired runs at the clock's tick and says whether it did all there is to do.
@@ -61,8 +61,7 @@ func (s *session) expired() bool {
 
 // shut closes the connection politely. Operations end at once.
 func (s *session) shut(code int, reason string) {
-	if s.beginClose(code) {
-		s.sendClose(code, reason)
+	if s.Shut(code, reason) {
 		s.ops.stopAll()
 	}
 }
@@ -83,7 +82,7 @@ func (s *session) message(ctx context.Context, text []byte, id *auth.Identity) {
 	case "connection_init":
 		s.init(&m, id)
 	case "ping":
-		s.send(encode("pong", "", m.Payload))
+		s.Send(encode("pong", "", m.Payload))
 	case "pong":
 	case "subscribe":
 		s.subscribe(ctx, &m)
@@ -105,7 +104,7 @@ func (s *session) legacyMessage(ctx context.Context, m *clientMessage, id *auth.
 		s.subscribe(ctx, m)
 	case "stop":
 		if s.complete(m) {
-			s.send(encode("complete", *m.ID, nil))
+			s.Send(encode("complete", *m.ID, nil))
 		}
 	case "connection_terminate":
 		s.shut(codeNormal, "")
@@ -126,17 +125,17 @@ func (s *session) init(m *clientMessage, id *auth.Identity) {
 	who, err := s.h.opts.Guard.Init(m.Payload, s.header)
 	if err != nil {
 		if s.kind == KindLegacy {
-			s.send(encode("connection_error", "", jsontext.Append(nil, coded(auth.CodeDenied, err.Error()))))
+			s.Send(encode("connection_error", "", jsontext.Append(nil, coded(auth.CodeDenied, err.Error()))))
 		}
 		s.shut(codeForbidden, "Forbidden: "+err.Error())
 		return
 	}
 	*id, s.acked, s.header = who, true, nil
-	s.send(encode("connection_ack", "", nil))
+	s.Send(encode("connection_ack", "", nil))
 	if s.kind == KindLegacy {
-		s.send(keepAlive)
+		s.Send(keepAlive)
 	}
-	s.arm(s.h.opts.PingInterval)
+	s.Arm(s.h.opts.PingInterval)
 }
 
 // keepAlive is the legacy protocol's ping.
@@ -181,7 +180,7 @@ func (s *session) subscribe(ctx context.Context, m *clientMessage) {
 	case errors.Is(err, errDuplicate) && s.kind == KindWS:
 		s.shut(codeDuplicate, "Subscriber for "+*m.ID+" already exists")
 	default:
-		s.send(s.errorMessage(*m.ID, coded(codeBusy, err.Error())))
+		s.Send(s.errorMessage(*m.ID, coded(codeBusy, err.Error())))
 	}
 	cancel()
 }
@@ -200,7 +199,7 @@ func decodeParams(payload json.RawMessage) (*graphql.RawParams, error) {
 // malformed answers a payload that is no GraphQL request.
 func (s *session) malformed(id string, err error) {
 	if s.kind == KindLegacy {
-		s.send(s.errorMessage(id, coded(codeBadRequest, err.Error())))
+		s.Send(s.errorMessage(id, coded(codeBadRequest, err.Error())))
 		return
 	}
 	s.shut(codeBadMessage, "Invalid message received: "+err.Error())
@@ -212,7 +211,7 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 	p, refused := s.h.prepare(ctx, s.exec, params)
 	if len(refused) > 0 {
 		if s.ops.remove(op) {
-			s.send(s.errorMessage(op.id, refused...))
+			s.Send(s.errorMessage(op.id, refused...))
 		}
 		return
 	}
@@ -223,18 +222,18 @@ func (s *session) execute(ctx context.Context, op *operation, params *graphql.Ra
 	}
 	prefix := s.prefix(op.id)
 	for resp := next(); resp != nil && ctx.Err() == nil; resp = next() {
-		s.send(append(appendResponse(slices.Clone(prefix), resp, false), '}'))
+		s.Send(append(appendResponse(slices.Clone(prefix), resp, false), '}'))
 		s.h.stats.sent(s.kind, 1, 0) // the socket counts the bytes
 	}
 	if s.ops.remove(op) {
-		s.send(encode("complete", op.id, nil))
+		s.Send(encode("complete", op.id, nil))
 	}
 }
 
 // follow hands a live subscription over to the delivery workers.
 func (s *session) follow(op *operation, l live) {
 	done := s.h.stats.subscribed(l.source, l.kind)
-	stream := s.conn.NewStream(delivery.Envelope{Prefix: s.prefix(op.id), Suffix: "}"}, func(err error) []byte {
+	stream := s.NewStream(delivery.Envelope{Prefix: s.prefix(op.id), Suffix: "}"}, func(err error) []byte {
 		if !s.ops.remove(op) {
 			return nil
 		}

@@ -237,7 +237,8 @@ func TestOperationsBeforeTheStream(t *testing.T) {
 	g := newGateway(t, Options{}).live(1)
 	s := g.single()
 	s.run("q", "{ trades { id } }")
-	eventually(t, "the query is answered", func() bool { v, _ := g.reserved.Get(s.token); return !v.ops.stop("q") })
+	v, _ := g.reserved.Get(s.token)
+	v.ops.wg.Wait() // the query is answered
 	s.run("s", watch)
 	eventually(t, "it follows", func() bool { return g.feed.Status().Subscribers == 1 })
 	r, _ := s.stream()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tycostream/tycostream/internal/feed"
 	"github.com/tycostream/tycostream/internal/transport/delivery"
+	"github.com/tycostream/tycostream/internal/transport/socket"
 )
 
 // pullBytes is what one pull gathers for a stream.
@@ -51,7 +52,7 @@ func (h *Handler) openStream(w http.ResponseWriter, r *http.Request, kind Kind, 
 	unblocked := make(chan struct{})
 	unblock := context.AfterFunc(ctx, func() {
 		defer close(unblocked)
-		_ = s.rc.SetWriteDeadline(time.Now().Add(closeWait))
+		_ = s.rc.SetWriteDeadline(time.Now().Add(socket.CloseWait))
 	})
 	done := func() {
 		if !unblock() {
@@ -115,7 +116,7 @@ func (s *stream) write(ctx context.Context, messages int, p []byte) error {
 // failed notes how the stream ended. A failed write ends the request's context
 // as well, so only the cause tells whether it was us.
 func (s *stream) failed(ctx context.Context, err error, took time.Duration) {
-	late := isTimeout(err) || s.h2 && took >= s.h.opts.SlowClientTimeout // HTTP/2 has its own errors
+	late := socket.IsTimeout(err) || s.h2 && took >= s.h.opts.SlowClientTimeout // HTTP/2 has its own errors
 	if cause := context.Cause(ctx); late && !errors.Is(cause, errDraining) && !errors.Is(cause, errAborted) {
 		s.code = codeTryLater
 		s.h.stats.slow.Add(1)

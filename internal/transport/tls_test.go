@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tycostream/tycostream/internal/transport/socket"
 )
 
 // A client over TLS that has gone is noticed by its silence, as any other:
@@ -33,7 +35,7 @@ func (c *client) wantBroken() {
 		if err == nil {
 			continue
 		}
-		if isTimeout(err) {
+		if socket.IsTimeout(err) {
 			c.Fatal("it stays")
 		}
 		return

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,7 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/tycostream/tycostream/internal/transport/delivery"
-	"github.com/tycostream/tycostream/internal/transport/wsframe"
+	"github.com/tycostream/tycostream/internal/transport/socket"
 )
 
 // The sub-protocols, in order of preference.
@@ -24,10 +23,10 @@ const (
 // retries 1012, 1013, 4403 and 4408, gives up on the others.
 const (
 	codeNormal       = 1000
-	codeAbnormal     = 1006 // never sent: the connection just ended
-	codeRestart      = 1012 // the gateway shuts down
-	codeTryLater     = 1013 // too slow, or the stream must begin anew
-	codeBadMessage   = 4400
+	codeAbnormal     = socket.CodeAbnormal
+	codeRestart      = 1012                // the gateway shuts down
+	codeTryLater     = socket.CodeTryLater // too slow, or the stream must begin anew
+	codeBadMessage   = socket.CodeBadMessage
 	codeUnauthorized = 4401 // an operation before connection_init
 	codeForbidden    = 4403 // connection_init was rejected
 	codeProtocol     = 4406 // no common sub-protocol
@@ -57,7 +56,7 @@ func (h *Handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	s := &session{peer: newPeer(h, nc, kind), exec: h.opts.Executor(), header: credentials(r.Header)}
 	if err := h.accept(s, kind); err != nil {
-		s.conn.Finish(wsframe.AppendClose(nil, codeTryLater, err.Error()), s.conn.Abort)
+		s.Refuse(codeTryLater, err.Error())
 		return
 	}
 	if protocol == "" && kind == KindWS {
@@ -111,9 +110,4 @@ func credentials(h http.Header) http.Header {
 		}
 	}
 	return kept
-}
-
-func isTimeout(err error) bool {
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
 }
