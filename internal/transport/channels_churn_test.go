@@ -1,10 +1,8 @@
 package transport
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -271,18 +269,7 @@ func FuzzChannels(f *testing.F) {
 			t.Fatal(err)
 		}
 		go c.run()
-		read := make(chan struct{})
-		go func() {
-			defer close(read)
-			_, _ = io.Copy(io.Discard, nc)
-		}()
-		for line := range bytes.SplitSeq(junk, []byte("\n")) {
-			if _, err := nc.Write(wsframe.AppendMasked(nil, true, wsframe.Text, [4]byte{9, 8, 7, 6}, line)); err != nil {
-				break
-			}
-		}
-		_ = nc.Close()
-		<-read
+		sendLines(nc, junk)
 		eventually(t, "the client is forgotten", func() bool {
 			return active(g.Stats()) == 0 && g.feed.Status().Subscribers == 0
 		})

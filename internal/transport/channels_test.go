@@ -272,22 +272,3 @@ func TestChannelsDrain(t *testing.T) {
 	g.followers(0)
 	g.channels().wantClose(codeRestart, "restarts")
 }
-
-func TestChannelPings(t *testing.T) {
-	g := newGateway(t, Options{PingInterval: 20 * time.Millisecond}).live(0)
-	c := g.channels()
-	pings := 0
-	c.SetPingHandler(func(string) error {
-		if pings++; pings == 5 {
-			return c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
-		}
-		return c.WriteControl(websocket.PongMessage, nil, time.Now().Add(time.Second))
-	})
-	c.wantClose(1000, "")
-	dead := g.channels()
-	dead.SetPingHandler(func(string) error { return nil })
-	if _, _, err := dead.ReadMessage(); err == nil {
-		t.Error("a peer that answers nothing is kept")
-	}
-	eventually(t, "gone", func() bool { return active(g.Stats()) == 0 })
-}

@@ -20,16 +20,7 @@ func TestChurn(t *testing.T) {
 	g := newGateway(t, Options{Operations: 5}).live(20)
 	stop := make(chan struct{})
 	var writer, clients sync.WaitGroup
-	writer.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-				g.set(1+i%20, "S", strconv.Itoa(i))
-			}
-		}
-	})
+	writer.Go(func() { g.keepSetting(stop) })
 	for n := range 16 {
 		rnd := rand.New(rand.NewPCG(uint64(n), 7))
 		clients.Go(func() {
@@ -45,6 +36,18 @@ func TestChurn(t *testing.T) {
 		s := g.Stats()
 		return active(s) == 0 && s.of("trades", "rows").Active == 0 && s.of("trades", "changes").Active == 0 && g.feed.Status().Subscribers == 0
 	})
+}
+
+// keepSetting moves rows 1 to 20 until stop is closed.
+func (g *gateway) keepSetting(stop <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		default:
+			g.set(1+i%20, "S", strconv.Itoa(i))
+		}
+	}
 }
 
 func (g *gateway) churn(rnd *rand.Rand) {
@@ -109,18 +112,23 @@ func FuzzSession(f *testing.F) {
 			t.Fatal(err)
 		}
 		go s.run()
-		read := make(chan struct{})
-		go func() {
-			defer close(read)
-			_, _ = io.Copy(io.Discard, nc)
-		}()
-		for line := range bytes.SplitSeq(junk, []byte("\n")) {
-			if _, err := nc.Write(wsframe.AppendMasked(nil, true, wsframe.Text, [4]byte{9, 8, 7, 6}, line)); err != nil {
-				break
-			}
-		}
-		_ = nc.Close()
-		<-read
+		sendLines(nc, junk)
 		eventually(t, "the client is forgotten", func() bool { return active(g.Stats()) == 0 })
 	})
+}
+
+// sendLines sends a message per line, and reads and forgets the answers.
+func sendLines(nc net.Conn, text []byte) {
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(io.Discard, nc)
+	}()
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		if _, err := nc.Write(wsframe.AppendMasked(nil, true, wsframe.Text, [4]byte{9, 8, 7, 6}, line)); err != nil {
+			break
+		}
+	}
+	_ = nc.Close()
+	<-read
 }

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 	"github.com/tycostream/tycostream/internal/transport/socket"
@@ -123,6 +122,29 @@ func TestPingClock(t *testing.T) {
 	})
 }
 
+// A client of row channels need not say anything but pongs.
+func TestChannelClock(t *testing.T) {
+	inBubble(t, Options{}, func(b *bubble) {
+		server, nc := net.Pipe()
+		s := &channels{peer: newPeer(b.Handler, server, KindChannels)}
+		if err := b.accept(s, KindChannels); err != nil {
+			b.Fatal(err)
+		}
+		go s.run()
+		c := &pipeClient{nc, bufio.NewReader(nc)}
+		for i := 1; i <= 100; i++ { // twenty minutes
+			if op, _, err := c.next(); op != wsframe.Ping || b.since() != time.Duration(i)*12*time.Second {
+				b.Fatalf("%d: op %d, %v after %v", i, op, err, b.since())
+			}
+			c.say(wsframe.Pong, "")
+		}
+		_, _, _ = c.next() // one more, not answered
+		if _, got, err := c.next(); err == nil || b.since() != 102*12*time.Second {
+			b.Errorf("%q %v after %v", got, err, b.since())
+		}
+	})
+}
+
 // ticking gives a message every second.
 type ticking struct{ done chan struct{} }
 
@@ -151,15 +173,7 @@ func (s *ticking) Close()                                      { close(s.done) }
 // A client that takes nothing is kept for ten minutes, pings or not, and then
 // cut off.
 func TestSlowClientClock(t *testing.T) {
-	f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
-		return graphql.OneShot(&graphql.Response{})
-	}}
-	o := f.options()
-	o.sink = func(ctx context.Context) (context.Context, func() live) {
-		return ctx, func() live {
-			return live{source: "s", open: func(wake func()) delivery.Source { return newTicking(wake) }}
-		}
-	}
+	o := liveOptions(func(wake func()) delivery.Source { return newTicking(wake) })
 	inBubble(t, o, func(b *bubble) {
 		c := b.connect(KindWS)
 		go c.say(wsframe.Text, initMessage)
@@ -223,15 +237,7 @@ func TestStreamHeartbeatClock(t *testing.T) {
 		typeEvents: {":\n\n", ":\n\n"},
 		typeParts:  {"--graphql", "\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"},
 	} {
-		f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
-			return graphql.OneShot(&graphql.Response{})
-		}}
-		o := f.options()
-		o.sink = func(ctx context.Context) (context.Context, func() live) {
-			return ctx, func() live {
-				return live{source: "s", open: func(func()) delivery.Source { return silent{} }}
-			}
-		}
+		o := liveOptions(func(func()) delivery.Source { return silent{} })
 		inBubble(t, o, func(b *bubble) {
 			ctx, cancel := context.WithCancel(b.Context())
 			r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", strings.NewReader(`{"query":"s"}`))
@@ -264,15 +270,7 @@ func TestStreamHeartbeatClock(t *testing.T) {
 
 // A reserved stream that nobody opens ends, and its operations with it.
 func TestReservationClock(t *testing.T) {
-	f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
-		return graphql.OneShot(&graphql.Response{})
-	}}
-	o := f.options()
-	o.sink = func(ctx context.Context) (context.Context, func() live) {
-		return ctx, func() live {
-			return live{source: "s", open: func(func()) delivery.Source { return silent{} }}
-		}
-	}
+	o := liveOptions(func(func()) delivery.Source { return silent{} })
 	inBubble(t, o, func(b *bubble) {
 		ask := func(method, token, body string) *httptest.ResponseRecorder {
 			r := httptest.NewRequestWithContext(b.Context(), method, "/graphql", strings.NewReader(body))

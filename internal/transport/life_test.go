@@ -240,6 +240,19 @@ func (f *fake) options() Options {
 	return Options{Executor: func() graphql.GraphExecutor { return f }}
 }
 
+// liveOptions are those of a fake whose every operation is a live subscription
+// to the source s.
+func liveOptions(open func(wake func()) delivery.Source) Options {
+	f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
+		return graphql.OneShot(&graphql.Response{})
+	}}
+	o := f.options()
+	o.sink = func(ctx context.Context) (context.Context, func() live) {
+		return ctx, func() live { return live{source: "s", open: open} }
+	}
+	return o
+}
+
 func TestMutationsNeedTheSecret(t *testing.T) {
 	f := &fake{kind: ast.Mutation, dispatch: func(ctx context.Context) graphql.ResponseHandler {
 		if err := auth.RequireAdmin(ctx); err != nil {
@@ -340,20 +353,12 @@ func TestSourceThatEnds(t *testing.T) {
 		nil:                  `{"id":"1","type":"complete"}`,
 		errors.New("hidden"): `{"id":"1","type":"error","payload":[{"message":"` + internalText + `","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`,
 	} {
-		f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
-			return graphql.OneShot(&graphql.Response{})
-		}}
-		o := f.options()
-		o.sink = func(ctx context.Context) (context.Context, func() live) {
-			return ctx, func() live {
-				return live{source: "s", open: func(func()) delivery.Source {
-					if err != nil {
-						return &failing{err}
-					}
-					return &drip{n: 2}
-				}}
+		o := liveOptions(func(func()) delivery.Source {
+			if err != nil {
+				return &failing{err}
 			}
-		}
+			return &drip{n: 2}
+		})
 		g := newGateway(t, o)
 		c := g.modern()
 		c.ask("subscribe", "1", "s")

@@ -1,16 +1,12 @@
 package transport
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/99designs/gqlgen/graphql"
-	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/tycostream/tycostream/internal/transport/delivery"
 )
@@ -156,15 +152,7 @@ func TestMultipartEndsWithTheSource(t *testing.T) {
 }
 
 func TestMultipartCompletes(t *testing.T) {
-	f := &fake{kind: ast.Subscription, dispatch: func(context.Context) graphql.ResponseHandler {
-		return graphql.OneShot(&graphql.Response{})
-	}}
-	o := f.options()
-	o.sink = func(ctx context.Context) (context.Context, func() live) {
-		return ctx, func() live {
-			return live{source: "s", open: func(func()) delivery.Source { return &drip{n: 2} }}
-		}
-	}
+	o := liveOptions(func(func()) delivery.Source { return &drip{n: 2} })
 	r := newGateway(t, o).openParts("s", apolloAccept)
 	r.want(`{"payload":{"data":{"n":1}}}`, `{"payload":{"data":{"n":0}}}`)
 	r.wantEnd()

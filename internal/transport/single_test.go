@@ -411,16 +411,7 @@ func TestSingleConnectionChurn(t *testing.T) {
 	g := newGateway(t, Options{Operations: 5}).live(20)
 	stop := make(chan struct{})
 	var writer, clients sync.WaitGroup
-	writer.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-				g.set(1+i%20, "S", strconv.Itoa(i))
-			}
-		}
-	})
+	writer.Go(func() { g.keepSetting(stop) })
 	queries := []string{watch, "{ trades { id } }", "subscription { trades_changes { kind last changes { operation } } }", "{ nothing }"}
 	for n := range 8 {
 		rnd := rand.New(rand.NewPCG(uint64(n), 9))
