@@ -1,28 +1,36 @@
-import type { LiveError, LiveRows, Row, Source, Where } from '@tycostream/client';
-import type { LoadSubsetOptions, SyncConfig } from '@tanstack/db';
+import type { LiveError, LiveRows, Row, RowsBatch, Source, Where } from '@tycostream/client';
+import type { LoadSubsetOptions } from '@tanstack/db';
 import { pushDown } from './db-where.js';
+import { write, type Sync } from './db-write.js';
 import { textOf } from './shared.js';
-
-type Sync<R extends object, K extends string | number> = Pick<Parameters<SyncConfig<R, K>['sync']>[0], 'begin' | 'write' | 'commit' | 'markError'>;
 
 interface Subset<R> {
   readonly key: string;
   readonly live: LiveRows<R>;
   /** The requests that it answers. */
   readonly users: Set<LoadSubsetOptions>;
+  /** The upstream time of its last batch. */
+  time: bigint;
+}
+
+/** A row as it is shown, and the upstream time of the batch that brought it. */
+interface Shown<R> {
+  readonly row: R;
+  readonly time: bigint;
 }
 
 /**
  * The rows that live queries ask for: one subscription for each condition. A row
- * may be in several of them, which are not at the same time; it is shown as the
- * one says that is furthest.
+ * may be in several of them, which are not at the same time: what one says of a
+ * row that is shown from a later time is old, and not shown.
  */
 export class Subsets<R extends Row, K extends string | number> {
   readonly #open: (where: (source: Source) => Where | undefined) => LiveRows<R>;
   readonly #keyOf: (row: R) => K;
   readonly #sync: Sync<R, K>;
   readonly #subsets = new Map<string, Subset<R>>();
-  readonly #shown = new Map<string, R>();
+  readonly #shown = new Map<string, Shown<R>>();
+  #step: { readonly deletes: K[]; readonly inserts: R[]; readonly updates: R[] } = nothing(); // not written yet
 
   constructor(open: (where: (source: Source) => Where | undefined) => LiveRows<R>, keyOf: (row: R) => K, sync: Sync<R, K>) {
     this.#open = open;
@@ -52,13 +60,9 @@ export class Subsets<R extends Row, K extends string | number> {
 
   #follow(key: string, { where }: LoadSubsetOptions): Subset<R> {
     const live = this.#open((source) => pushDown(where, source));
-    const subset: Subset<R> = { key, live, users: new Set() };
+    const subset: Subset<R> = { key, live, users: new Set(), time: -1n };
     this.#subsets.set(key, subset);
-    live.subscribe(({ inserts, updates, deletes, reset }) => {
-      const touched = reset ? live.rows.values() : [...inserts, ...updates];
-      // After a reset times may have begun anew, and what was furthest may not be.
-      this.#write([...touched].map((row) => row._key), deletes.map((row) => row._key), reset ? undefined : subset);
-    });
+    live.subscribe((batch) => this.#take(subset, batch));
     live.onStatus(() => {
       if (live.status === 'error') this.#failed(subset, live.error!);
     });
@@ -74,46 +78,61 @@ export class Subsets<R extends Row, K extends string | number> {
   #drop(subset: Subset<R>): void {
     this.#subsets.delete(subset.key);
     subset.live.close();
-    this.#write([], subset.live.rows.keys(), subset);
+    for (const key of subset.live.rows.keys()) this.#left(key);
+    this.#commit();
   }
 
-  /**
-   * Shows rows that a subset has, or has no more. One that another has too stays
-   * as it is when that is further, or will be: so no row goes back in time.
-   * Without a subset all is looked at anew.
-   */
-  #write(there: Iterable<string>, gone: Iterable<string>, by: Subset<R> | undefined): void {
-    this.#sync.begin();
-    const furthestFirst = [...this.#subsets.values()].sort((a, b) => compare(timeOf(b), timeOf(a)));
-    for (const key of gone) {
-      const holder = furthestFirst.find(({ live }) => live.rows.has(key));
-      if (!holder || !by) this.#put(key, holder?.live.rows.get(key));
-    }
-    for (const key of there) {
-      const holder = furthestFirst.find(({ live }) => live.rows.has(key));
-      if (holder === by || !by) this.#put(key, holder?.live.rows.get(key));
-    }
-    void this.#sync.commit();
-  }
-
-  #put(key: string, row: R | undefined): void {
-    const shown = this.#shown.get(key);
-    if (row === shown) return;
-    const same = shown !== undefined && row !== undefined && this.#keyOf(shown) === this.#keyOf(row);
-    if (shown !== undefined && !same) this.#sync.write({ type: 'delete', key: this.#keyOf(shown) });
-    if (row === undefined) {
-      this.#shown.delete(key);
+  #take(subset: Subset<R>, { inserts, updates, deletes, timestamp }: RowsBatch<R>): void {
+    const time = BigInt(timestamp);
+    const anew = time < subset.time; // another database is behind the gateway: what is later is not known
+    subset.time = time;
+    if (anew) {
+      for (const key of new Set([...this.#shown.keys(), ...subset.live.rows.keys()])) this.#settle(key);
     } else {
-      this.#shown.set(key, row);
-      this.#sync.write({ type: same ? 'update' : 'insert', value: row });
+      for (const row of deletes) this.#left(row._key);
+      for (const row of [...updates, ...inserts]) {
+        if (time >= (this.#shown.get(row._key)?.time ?? 0n)) this.#put(row._key, { row, time });
+      }
     }
+    this.#commit();
+  }
+
+  /** A subset has a row no more. If another has it, that will say more, if there is more to say. */
+  #left(key: string): void {
+    if (!this.#holder(key)) this.#put(key, undefined);
+  }
+
+  /** Shows a row as the furthest subset has it. */
+  #settle(key: string): void {
+    const holder = this.#holder(key);
+    this.#put(key, holder && { row: holder.live.rows.get(key)!, time: holder.time });
+  }
+
+  #holder(key: string): Subset<R> | undefined {
+    let furthest: Subset<R> | undefined;
+    for (const subset of this.#subsets.values()) {
+      if (subset.live.rows.has(key) && !(furthest && furthest.time >= subset.time)) furthest = subset;
+    }
+    return furthest;
+  }
+
+  #put(key: string, next: Shown<R> | undefined): void {
+    const before = this.#shown.get(key)?.row;
+    if (next) this.#shown.set(key, next);
+    else this.#shown.delete(key);
+    if (before === next?.row) return;
+    const same = before !== undefined && next !== undefined && this.#keyOf(before) === this.#keyOf(next.row);
+    if (before !== undefined && !same) this.#step.deletes.push(this.#keyOf(before));
+    if (next) (same ? this.#step.updates : this.#step.inserts).push(next.row);
+  }
+
+  #commit(): void {
+    const step = this.#step;
+    this.#step = nothing();
+    if (!write(this.#sync, step)) this.close();
   }
 }
 
-function compare(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function timeOf({ live }: Subset<unknown>): bigint {
-  return BigInt(live.timestamp ?? -1);
+function nothing(): { deletes: never[]; inserts: never[]; updates: never[] } {
+  return { deletes: [], inserts: [], updates: [] };
 }

@@ -1,6 +1,7 @@
 import type { Client, LiveRows, Row, Source, Where } from '@tycostream/client';
-import type { BaseCollectionConfig, CollectionConfig, SyncConfig } from '@tanstack/db';
+import type { BaseCollectionConfig, CollectionConfig, LoadSubsetOptions } from '@tanstack/db';
 import { Subsets } from './db-subsets.js';
+import { write, type Sync } from './db-write.js';
 import type { TableOptions } from './types.js';
 
 /** What is TanStack DB's own in a collection's options. */
@@ -41,14 +42,14 @@ export function tycostreamCollectionOptions<R extends Row = Row, K extends strin
     onLive?.(live);
     return live;
   };
-  const sync: SyncConfig<R, K>['sync'] = (params) => {
+  const sync = (params: Sync<R, K>) => {
     if (syncMode === 'eager') return follow(open(where), keyOf, getKey !== undefined, params);
     const narrowed = (narrow: (found: Source) => Where | undefined) => open((found) => both(where, narrow(found)) as W | undefined);
     const subsets = new Subsets<R, K>(narrowed, keyOf, params);
     params.markReady();
     return {
-      loadSubset: (request) => subsets.load(request),
-      unloadSubset: (request) => subsets.unload(request),
+      loadSubset: (request: LoadSubsetOptions) => subsets.load(request),
+      unloadSubset: (request: LoadSubsetOptions) => subsets.unload(request),
       cleanup: () => subsets.close(),
     };
   };
@@ -60,40 +61,28 @@ function both(a: unknown, b: Where | undefined): unknown {
 }
 
 /** Writes a subscription's batches into a collection. `movable`: a row's key is the caller's, and may change. */
-function follow<R extends Row, K extends string | number>(
-  live: LiveRows<R>,
-  keyOf: (row: R) => K,
-  movable: boolean,
-  { begin, write, commit, markReady, markError }: Parameters<SyncConfig<R, K>['sync']>[0],
-): () => void {
+function follow<R extends Row, K extends string | number>(live: LiveRows<R>, keyOf: (row: R) => K, movable: boolean, sync: Sync<R, K>): () => void {
   const keys = new Map<string, K>(); // of rows by _key, if they may change
+  const before = (row: R) => keys.get(row._key) ?? keyOf(row);
   let ready = false;
   const stops = [
-    // Batches are exact: an insert is never of a row that is there, which the
-    // collection would refuse, an update never of one that is not.
     live.subscribe(({ inserts, updates, deletes }) => {
-      try {
-        begin();
-        for (const row of deletes) write({ type: 'delete', key: keys.get(row._key) ?? keyOf(row) });
-        const moved = movable ? updates.filter((row) => keys.get(row._key) !== keyOf(row)) : [];
-        for (const row of moved) write({ type: 'delete', key: keys.get(row._key)! });
-        for (const value of updates) write({ type: moved.includes(value) ? 'insert' : 'update', value });
-        for (const value of inserts) write({ type: 'insert', value });
-        void commit();
-      } catch (error) { // two rows with one key
-        live.close();
-        markError(error);
-        return;
-      }
+      const stays = (row: R) => !movable || before(row) === keyOf(row);
+      const moved = movable ? updates.filter((row) => !stays(row)) : [];
+      const step = { deletes: [...deletes, ...moved].map(before), inserts: [...moved, ...inserts], updates: movable ? updates.filter(stays) : updates };
       if (movable) {
         for (const row of deletes) keys.delete(row._key);
-        for (const rows of [inserts, updates]) for (const row of rows) keys.set(row._key, keyOf(row));
+        for (const row of [...inserts, ...updates]) keys.set(row._key, keyOf(row));
       }
-      if (!ready) markReady();
+      if (!write(sync, step)) {
+        live.close();
+        return;
+      }
+      if (!ready) sync.markReady();
       ready = true;
     }),
     live.onStatus(() => {
-      if (live.status === 'error') markError(live.error);
+      if (live.status === 'error') sync.markError(live.error);
     }),
   ];
   return () => {

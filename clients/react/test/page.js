@@ -51,7 +51,7 @@ function* script(seed, steps) {
     if (reset) model.clear();
     const deletes = reset ? [] : some();
     for (const id of deletes) model.delete(id);
-    const rows = [...new Set(some())].filter((id) => !deletes.includes(id)).map((id) => [id, `${roll(4)}`]);
+    const rows = [...new Set(some())].filter((id) => !deletes.includes(id)).map((id) => [id, `${7 * roll(4)}`]); // as texts in another order than as numbers
     for (const [id, price] of rows) model.set(id, { id, price });
     const last = i === steps - 1;
     yield { frame: { kind: i === 0 ? 'SNAPSHOT' : reset ? 'RESET' : 'LIVE', rows, deletes }, want: text(model.values()), look: last || roll(3) > 0 };

@@ -5,6 +5,8 @@ import { createElement as h } from 'react';
 import { renderToString } from 'react-dom/server';
 import { TycostreamProvider, useAge, useLiveTable } from '@tycostream/react';
 import { scripted, tick, until } from '../../client/test/scripted.js';
+import { targetOf } from '../dist/shared.js';
+import { View } from '../dist/view.js';
 
 const table = (options) => useLiveTable('trades', options);
 
@@ -86,6 +88,23 @@ test('an order may be written in place, and change', async (t) => {
   page.render({ by: 'price' });
   await until('decimals', () => ids(page.last().rows) === '1,4,3');
   assert.equal(gateway.operations.length, 1);
+});
+
+test('a view that has looked away finds its order again', async (t) => {
+  const gateway = await scripted(t);
+  const target = targetOf(gateway.client, 'trades', {});
+  const [first, second] = [new View(target), new View(target, { sortBy: 'price' })];
+  t.after(first.subscribe(() => {}));
+  const stop = second.subscribe(() => {});
+  const op = await gateway.operation(0);
+  op.frame({ kind: 'SNAPSHOT', rows: [[1, '10'], [2, '9']] });
+  await until('rows', () => ids(second.get().rows) === '2,1');
+  stop();
+  op.frame({ rows: [[3, '8']] });
+  await until('rows', () => first.get().rows.length === 3);
+  op.frame({ rows: [[2, '11']], deletes: [1] });
+  await until('rows', () => first.get().rows.length === 2);
+  assert.equal(ids(second.get().rows), '3,2');
 });
 
 test('components that ask for the same share a subscription; it ends after the last', async (t) => {

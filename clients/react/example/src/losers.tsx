@@ -1,5 +1,4 @@
-import { useLiveTable } from '@tycostream/react';
-import { useMemo } from 'react';
+import { useAge, useLiveTable } from '@tycostream/react';
 
 interface Loser {
   readonly _key: string;
@@ -9,16 +8,21 @@ interface Loser {
 
 /** The ten that lose most, kept in order. */
 export function Losers() {
-  const { rows, status, error } = useLiveTable<Loser>('livePnL', { where: { theoreticalPnl: { _lt: '0' } }, columns: ['symbol', 'theoreticalPnl'], maxRate: 4 });
-  const worst = useMemo(() => [...rows].sort((a, b) => Number(a.theoreticalPnl) - Number(b.theoreticalPnl)).slice(0, 10), [rows]);
+  const losers = useLiveTable<Loser>('livePnL', {
+    where: { theoreticalPnl: { _lt: '0' } },
+    columns: ['symbol', 'theoreticalPnl'],
+    sortBy: 'theoreticalPnl',
+    maxRate: 4,
+  });
+  const age = useAge(losers);
   return (
     <section>
       <h2>
-        {rows.length} losers <small>{error?.message ?? status}</small>
+        {losers.rows.length} losers <small>{losers.error?.message ?? losers.status}{age !== undefined && `, ${Math.round(age / 1000)} s old`}</small>
       </h2>
       <table>
         <tbody>
-          {worst.map((row) => (
+          {losers.rows.slice(0, 10).map((row) => (
             <tr key={row._key}>
               <td>{row.symbol}</td>
               <td align="right">{row.theoreticalPnl}</td>
