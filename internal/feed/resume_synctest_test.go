@@ -157,6 +157,38 @@ func TestResumeAhead(t *testing.T) {
 	})
 }
 
+// A reader that comes from a gateway that is ahead, with an older cursor, may hold
+// a state that is still to come here. When it falls behind then, it must be told
+// of rows that go and come back as they were: it may have seen them go.
+func TestResumeAheadAndBehind(t *testing.T) {
+	for name, cfg := range map[string]feed.Config{"by its rate": {}, "by a small ring": {RingChunks: 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := feed.New(schema(), cfg)
+				defer f.Close()
+				begin(t, f, "1", "2", "3")
+				r := resume(t, f, cursorNow(t, f), feed.Options{MaxRate: 1}) // it holds 1 and 3, as of time 11
+				sure := subscribe(t, f, feed.Options{Encoder: encoder{frames: true}, MaxRate: 1})
+				synctest.Wait()
+				if got := describe(r.take()); got != "RESUMED LIVE" {
+					t.Errorf("at first: %q", got)
+				}
+				sure.take()
+				apply(t, f, 11, remove("2"))
+				apply(t, f, 12, insert("2"), remove("3"))
+				apply(t, f, 13, insert("4"))
+				synctest.Wait()
+				if got := describe(r.take()); got != "LIVE LIVE INSERT2 DELETE3 INSERT4" {
+					t.Errorf("behind: %q", got)
+				}
+				if got := describe(sure.take()); got != "LIVE LIVE DELETE3 INSERT4" {
+					t.Errorf("a reader that holds no more than it was told: %q", got)
+				}
+			})
+		})
+	}
+}
+
 // The undo log ends by age even if nothing happens any more.
 func TestResumeTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,8 +12,9 @@ type Reader struct {
 	touched   []uint64
 	known     []uint64
 
-	// Unsure is set for a reader that may hold rows newer than its base: it is
-	// told of every death, known or not.
+	// Unsure is set for a reader that may hold rows newer than its base, and not
+	// hold rows that it held then: it is told of every death, known or not, and a
+	// row that came back since is not known.
 	Unsure bool
 }
 
@@ -67,7 +68,7 @@ func (r *Reader) Scan(l *Log, head uint64, limit int, tell func(Item)) (done boo
 		if bit(r.touched, id) {
 			it.Known, it.Since = bit(r.known, id), r.began
 		} else {
-			it.Known = l.AliveAt(id, r.base)
+			it.Known = l.AliveAt(id, r.base) && (!r.Unsure || l.dead[id] || l.born[id] <= r.base)
 		}
 		if it.Alive || it.Known || r.Unsure {
 			tell(it)
