@@ -250,6 +250,7 @@ var corruptions = []struct {
 	{"a set without end", kindChanges, "has no end", func(d *ideal) { d.steps[len(d.steps)-2].Message.Last = false }},
 	{"too many rows", kindChanges, "rows in a frame of at most", func(d *ideal) { d.p.MaxRows = 1 }},
 	{"too often", kindChanges, "maxRate", func(d *ideal) { d.p.MaxRate = 3 }},
+	{"rows too often", kindRows, "maxRate", func(d *ideal) { d.p.MaxRate = 1 }},
 	{"an error", kindRows, "error: boom", func(d *ideal) { d.add(&step{What: stepError, Note: "boom"}) }},
 	{"resynchronized without need", kindRows, "RESYNC_REQUIRED", func(d *ideal) {
 		d.add(&step{What: stepError, Note: "RESYNC_REQUIRED"})

@@ -97,7 +97,10 @@ func (c *client) begin() (gateway int, resume string) {
 		c.resume = c.cursors[c.pick%len(c.cursors)]
 	}
 	if c.resume == "" {
-		c.rows, c.cursors = held{}, nil
+		c.cursors = nil
+		if c.p.Transport != overPost { // otherwise the next answer replaces the last one
+			c.rows = held{}
+		}
 	}
 	c.within = c.p.frames()
 	c.noteLocked(&step{What: stepOpen, Gateway: c.gateway, Resume: c.resume})
@@ -169,7 +172,7 @@ func (c *client) take(m *message) {
 	newest, _ := c.round.m.last()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.p.Kind == kindQuery || m.Kind == "RESET" && (len(c.cursors) > 0 || !c.within) {
+	if c.p.Kind == kindQuery || c.p.Kind == kindPoll && m.Kind == "SNAPSHOT" || m.Kind == "RESET" && (len(c.cursors) > 0 || !c.within) {
 		c.rows, c.cursors = held{}, nil
 	}
 	for i := range m.Events {
@@ -183,6 +186,9 @@ func (c *client) take(m *message) {
 		}
 	}
 	s := &step{What: stepMessage, Message: m}
+	if !m.sent.IsZero() {
+		s.Sent = m.sent.Sub(c.round.begun)
+	}
 	if c.p.Kind == kindQuery {
 		s.State = newest
 	}

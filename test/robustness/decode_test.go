@@ -125,7 +125,7 @@ func (f *wireFrame) message(p *profile) (*message, error) {
 	if f.Last == nil || f.SentAt.IsZero() {
 		return nil, errors.New("a frame without last or sentAt")
 	}
-	m := &message{Kind: f.Kind, Last: *f.Last, Cursor: f.Cursor, From: f.From, State: f.State}
+	m := &message{Kind: f.Kind, Last: *f.Last, Cursor: f.Cursor, From: f.From, State: f.State, sent: f.SentAt}
 	var err error
 	if m.Time, err = strconv.ParseUint(f.Timestamp, 10, 64); err != nil && (f.Last == nil || *f.Last) {
 		return nil, fmt.Errorf("timestamp %q: %w", f.Timestamp, err)

@@ -17,6 +17,7 @@
 //	writer      random transactions        where       random filters, and what they mean
 //	mzsim       Materialize's stand-in     postgres    the real server, behind a proxy
 //	gateway     the program itself         client      one client, over any transport (wire, decode)
-//	round       carries the plan out       model       the states that upstream went through
+//	round       carries the plan out       strain      whether the machine let it
+//	model       the states that upstream went through
 //	replay      checks a client's history  report      says what is wrong
 package robustness

@@ -78,7 +78,7 @@ func (g *gateway) start() {
 		stop()
 		g.t.Errorf("%s: %v", g.name, err)
 		done <- err
-	case <-time.After(10 * time.Second):
+	case <-time.After(3 * patience):
 		stop()
 		g.t.Errorf("%s does not listen", g.name)
 	}
@@ -95,7 +95,7 @@ func (g *gateway) end() {
 		if err != nil {
 			g.t.Errorf("%s ended: %v", g.name, err)
 		}
-	case <-time.After(15 * time.Second):
+	case <-time.After(3 * patience):
 		g.t.Errorf("%s does not end", g.name)
 	}
 }

@@ -36,6 +36,8 @@ type message struct {
 	From   string  `json:"from,omitempty"`
 	State  string  `json:"state,omitempty"`
 	Events []event `json:"events,omitempty"`
+
+	sent time.Time // of a frame: when the gateway wrote it
 }
 
 // The steps of a history.
@@ -51,6 +53,7 @@ const (
 // step is one entry of a client's history.
 type step struct {
 	At      time.Duration `json:"at"`
+	Sent    time.Duration `json:"sent,omitempty"` // when the gateway wrote the message, where it says so
 	What    string        `json:"what"`
 	Gateway int           `json:"gateway,omitempty"`
 	Resume  string        `json:"resume,omitempty"` // open: the cursor; the rows are kept
@@ -58,6 +61,15 @@ type step struct {
 	Calm    bool          `json:"calm,omitempty"`   // nothing was broken then
 	Note    string        `json:"note,omitempty"`
 	Message *message      `json:"message,omitempty"`
+}
+
+// sent is when a message was written, or heard where that is not known: a busy
+// machine brings messages late.
+func (s *step) sent() time.Duration {
+	if s.Sent > 0 {
+		return s.Sent
+	}
+	return s.At
 }
 
 func (s *step) String() string {

@@ -38,6 +38,13 @@ func (m *model) commit(s *state) {
 	m.states = append(m.states, s)
 }
 
+// count returns how many states there are.
+func (m *model) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.states)
+}
+
 // last returns the newest state and its number.
 func (m *model) last() (int, *state) {
 	m.mu.Lock()

@@ -146,7 +146,7 @@ func (p *postgres) end(ctx context.Context, c *pgconn.PgConn) (before, after uin
 // afterCrash returns the bounds of the commit that was under way, if it
 // happened.
 func (p *postgres) afterCrash(ctx context.Context, before uint64, cause error) (_, after uint64, err error) {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end) && ctx.Err() == nil; rest(ctx, 20*time.Millisecond) {
+	for end := time.Now().Add(most); time.Now().Before(end) && ctx.Err() == nil; rest(ctx, 20*time.Millisecond) {
 		if p.connect(ctx) != nil {
 			continue
 		}

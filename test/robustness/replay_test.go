@@ -17,19 +17,19 @@ type leniency uint8
 
 const (
 	strict     leniency = iota
-	deaths              // rows may be deleted that it does not have
-	idempotent          // and inserted that it has, and be told as they were
+	doubtful            // rows may be deleted that it does not have, and inserted that it has
+	idempotent          // and be told as they were
 )
 
 // apply takes one event in and says what is wrong with it.
 func (h held) apply(e *event, p *profile, l leniency) (wrong string) {
 	old, ok := h[e.Key]
 	switch {
-	case e.Op == "INSERT" && ok && l < idempotent:
+	case e.Op == "INSERT" && ok && l < doubtful:
 		wrong = "INSERT of a row that the client has"
 	case e.Op == "UPDATE" && !ok && l < idempotent:
 		wrong = "UPDATE of a row that the client does not have"
-	case e.Op == "DELETE" && !ok && l < deaths:
+	case e.Op == "DELETE" && !ok && l < doubtful:
 		wrong = "DELETE of a row that the client does not have"
 	case e.Op == "UPDATE" && len(e.Fields) == 0:
 		wrong = "UPDATE that names no field"
@@ -102,7 +102,7 @@ type origin struct {
 func check(m *model, p *profile, steps []*step) []complaint {
 	r := &replay{m: m, p: p, v: newView(m, &p.Where), rows: held{}, cursors: map[string]origin{}}
 	for i, s := range steps {
-		r.step, r.calm, r.at = i, s.Calm, s.At
+		r.step, r.calm, r.at = i, s.Calm, s.sent()
 		r.take(s)
 		if len(r.complaints) > 20 {
 			break
@@ -241,7 +241,7 @@ func (r *replay) frame(s *step) {
 	}
 	r.cursors[m.Cursor] = origin{m.Time, r.gateway}
 	if m.Kind == "RESUMED" {
-		r.resumed = s.At
+		r.resumed = r.at
 	}
 	if r.behind(m.Time) {
 		r.forget()
@@ -321,13 +321,14 @@ func (r *replay) leniency(m *message) leniency {
 	case m.Kind == "RESUMED" || r.behind(m.Time):
 		return idempotent
 	case r.resumed > 0 && r.at < r.resumed+unsure:
-		return deaths
+		return doubtful
 	}
 	return strict
 }
 
-// unsure is the gateways' resume_wait, and some time for a message on its way.
-const unsure = 6 * time.Second
+// unsure is the gateways' resume_wait, and some time for what was written for a
+// reader before this one, or is told to one that stops reading in between.
+const unsure = 9 * time.Second
 
 // behind says that a gateway is at an earlier time than the client was when it
 // came back.

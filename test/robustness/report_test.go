@@ -146,6 +146,7 @@ func (t *tally) add(what string, n int) {
 // count adds up what happened in a round.
 func (r *round) count(t *tally) {
 	t.add("states", len(r.m.states))
+	t.add("calm acts in which the process stood still", r.strains)
 	for _, a := range r.plan.Acts {
 		t.add("act: "+a.String(), 1)
 	}

@@ -15,9 +15,13 @@ import (
 	"github.com/tycostream/tycostream/internal/testpg"
 )
 
-// patience is how long a client may take to arrive once nothing is broken any
-// more: a cursor ahead of its gateway is waited for up to 5 s.
-const patience = 20 * time.Second
+// patience is how long a client that has not arrived may be seen to make no
+// headway once nothing is broken any more: a cursor ahead of its gateway is
+// waited for up to 5 s. At the latest it arrives within most.
+const (
+	patience = 20 * time.Second
+	most     = 10 * patience
+)
 
 // round is a plan that is being carried out.
 type round struct {
@@ -33,6 +37,8 @@ type round struct {
 	seers    []*client   // one for each gateway, asked when everybody has arrived
 	tls      *tls.Config // nil: plain
 	late     []string    // who did not arrive, and when
+	strain   strain
+	strains  int // acts of which it is known only that they were not calm
 }
 
 func (r *round) since() time.Duration { return time.Since(r.begun) }
@@ -91,13 +97,21 @@ func (r *round) play() {
 	for _, c := range r.clients {
 		wg.Go(func() { c.run(ctx) })
 	}
+	wg.Go(func() { r.strain.watch(ctx) })
 	r.arrive("at the begin")
 	for i, a := range r.plan.Acts {
 		if len(r.late) > 0 {
 			break
 		}
+		state, begun := r.m.count(), r.since()
+		r.strain.take()
 		r.act(ctx, a)
 		r.arrive(fmt.Sprintf("after act %d (%s)", i, a))
+		if still := r.strain.take(); still > strained && a.calm() {
+			r.t.Logf("%6.2fs the process stood still for %v: this act was not calm", r.since().Seconds(), still)
+			r.disturb(state, begun)
+			r.strains++
+		}
 	}
 	cancel()
 	wg.Wait()
@@ -166,7 +180,7 @@ func (r *round) write(ctx context.Context, pause time.Duration) {
 // state without having been told since everything was mended.
 func (r *round) seal(ctx context.Context) {
 	before, _ := r.m.last()
-	for end := time.Now().Add(patience); time.Now().Before(end); rest(ctx, 20*time.Millisecond) {
+	for end := time.Now().Add(most); time.Now().Before(end); rest(ctx, 20*time.Millisecond) {
 		err := r.up.write(ctx)
 		if now, _ := r.m.last(); err == nil && now > before {
 			return
@@ -179,25 +193,22 @@ func (r *round) seal(ctx context.Context) {
 // gateway without clients has yet to get over must not come when all is calm.
 func (r *round) arrive(when string) {
 	n, final := r.m.last()
-	end := time.Now().Add(patience)
-	for waited := true; waited; { // until all are there at once: some had yet to leave
+	end := time.Now().Add(most)
+	for waited := true; waited && len(r.late) == 0; { // until all are there at once: some had yet to leave
 		waited = false
 		for i, c := range r.clients {
-			why := c.behind(r.views[i], final)
-			for why != "" && time.Now().Before(end) {
-				waited = true
-				rest(r.t.Context(), 10*time.Millisecond)
-				why = c.behind(r.views[i], final)
+			if c.behind(r.views[i], final) == "" {
+				continue
 			}
-			if why != "" {
-				r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, patience, why))
+			waited = true
+			if why := c.await(r.t.Context(), r.views[i], final, end); why != "" {
+				r.late = append(r.late, fmt.Sprintf("%s %s: no headway in %v: %s", c.p.Name, when, patience, why))
 			}
 		}
-		waited = waited && time.Now().Before(end)
 	}
 	for _, c := range r.seers {
 		if why := c.ask(final); why != "" {
-			r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, patience, why))
+			r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, 3*patience, why))
 		}
 	}
 	for _, c := range r.clients {
@@ -205,9 +216,24 @@ func (r *round) arrive(when string) {
 	}
 }
 
+// await waits until the client holds the state, as long as it makes headway, and
+// says why it does not.
+func (c *client) await(ctx context.Context, v *view, final *state, last time.Time) (why string) {
+	why = c.behind(v, final)
+	for end := time.Now().Add(patience); why != "" && time.Now().Before(end) && time.Now().Before(last); {
+		rest(ctx, 10*time.Millisecond)
+		now := c.behind(v, final)
+		if now != why {
+			end = time.Now().Add(patience)
+		}
+		why = now
+	}
+	return why
+}
+
 // ask queries until the answer is the state, and says why it is not.
 func (c *client) ask(final *state) (why string) {
-	ctx, cancel := context.WithTimeout(c.round.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(c.round.t.Context(), 3*patience)
 	defer cancel()
 	v := newView(c.round.m, &c.p.Where)
 	for why = "no answer"; why != "" && ctx.Err() == nil; rest(ctx, 5*time.Millisecond) {
@@ -220,7 +246,7 @@ func (c *client) ask(final *state) (why string) {
 // settled waits until the process has no more goroutines than before.
 func settled(t *testing.T, before int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; rest(t.Context(), 20*time.Millisecond) {
+	for end := time.Now().Add(patience); runtime.NumGoroutine() > before; rest(t.Context(), 20*time.Millisecond) {
 		if time.Now().After(end) {
 			buf := make([]byte, 1<<16)
 			t.Errorf("%d goroutines instead of %d:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
