@@ -46,6 +46,9 @@ const groups = [
   ['graphiql', /node_modules\//],
 ].map(([name, test], i) => ({ name: `vendor-${name}`, test, priority: 10 - i }));
 
+// The npm packages, which change seldom too.
+groups.push({ name: 'tycostream', test: /\/clients\/(client|perspective)\/src\//, priority: 1 });
+
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -19,7 +19,22 @@ export function buildGateway(t) {
 // demo starts the program's demo, on a free port unless env names one, and
 // returns its origin once its sources are live.
 export async function demo(t, binary, flags = [], env = {}) {
-  const child = spawn(binary, ['demo', ...flags], {
+  const gateway = await start(t, binary, ['demo', ...flags], env);
+  await until('the demo is ready', async () => (await fetch(`${gateway.origin}/readyz`)).ok);
+  return gateway;
+}
+
+// serve starts the program over a schema.yaml's text.
+export async function serve(t, binary, schema, env = {}) {
+  const dir = mkdtempSync(join(tmpdir(), 'tycostream-serve-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, 'schema.yaml'), schema);
+  return start(t, binary, ['serve'], { SCHEMA_PATH: join(dir, 'schema.yaml'), DATA_DIR: join(dir, 'data'), LISTEN_HOST: '127.0.0.1', ...env });
+}
+
+// start runs the program, and returns its origin once it listens.
+async function start(t, binary, args, env) {
+  const child = spawn(binary, args, {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, GRAPHQL_PORT: '0', TYCOSTREAM_LOG_FORMAT: 'json', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -38,9 +53,8 @@ export async function demo(t, binary, flags = [], env = {}) {
     };
     child.stdout.on('data', listen);
     child.stderr.on('data', listen);
-    ended.then((code) => reject(new Error(`the demo ended with code ${code}:\n${output}`)));
+    ended.then((code) => reject(new Error(`${args[0]} ended with code ${code}:\n${output}`)));
   });
-  await until('the demo is ready', async () => (await fetch(`${origin}/readyz`)).ok);
   return { origin, kill };
 }
 

@@ -35,7 +35,7 @@ export class Bar {
   constructor(box: WhereBox, actions: BarActions) {
     this.#picker = h('select', { class: 'picker', 'aria-label': 'Source', onchange: () => actions.choose(this.#picker.value) });
     const toggle = (name: keyof typeof pictures, label: string, title: string, act: (on: boolean) => void) => {
-      const button = h('button', { title, 'aria-pressed': 'false' }, icon(pictures[name]), h('span', null, label));
+      const button = h('button', { title, 'aria-label': label, 'aria-pressed': 'false' }, icon(pictures[name]), h('span', null, label));
       button.addEventListener('click', () => act(button.getAttribute('aria-pressed') !== 'true'));
       return button;
     };
@@ -44,7 +44,7 @@ export class Bar {
       order: toggle('order', 'Keep order', 'Rows stay where they are while their values change', actions.keepOrder),
       exact: toggle('exact', 'Exact', 'Every digit as the database has it, instead of formatted numbers', actions.exact),
       settings: toggle('settings', 'Columns', 'Columns, groups, order and styles', actions.settings),
-      code: h('button', { title: 'Show the query, and copy it as GraphQL, TypeScript, Go or curl', onclick: actions.code }, icon(pictures.code), h('span', null, 'Code')),
+      code: h('button', { 'aria-label': 'Code', title: 'Show the query, and copy it as GraphQL, TypeScript, Go or curl', onclick: actions.code }, icon(pictures.code), h('span', null, 'Code')),
     };
     this.#order.addEventListener('click', actions.unsort);
     this.#chips.addEventListener('click', (event) => {
@@ -79,7 +79,10 @@ export class Bar {
 
   press(name: 'pause' | 'exact' | 'settings', on: boolean): void {
     this.#buttons[name].setAttribute('aria-pressed', String(on));
-    if (name === 'pause') setText(this.#buttons.pause.lastElementChild!, on ? 'Resume' : 'Pause');
+    if (name !== 'pause') return;
+    const label = on ? 'Resume' : 'Pause';
+    setText(this.#buttons.pause.lastElementChild!, label);
+    this.#buttons.pause.setAttribute('aria-label', label);
   }
 
   ordered(words: string, kept: boolean, grouped: boolean): void {

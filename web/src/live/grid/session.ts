@@ -41,7 +41,8 @@ export class Session {
     const { client, source, exact, where, signal } = opening;
     const texts = source.columns.filter((c) => exactNumbers.has(c.type) || c.type === 'Timestamp').map((c) => [c.name, 'string'] as const);
     const live = await connect(client, source.field, {
-      perspective: await engine,
+      // Rows are on their way while the engine starts.
+      perspective: { table: async (rows, options) => (await engine).table(rows, options) },
       name: `${source.field} ${++tables}`, // an engine has a name once
       where,
       extra: { [place]: 'integer' },

@@ -37,7 +37,11 @@ export function waitingFor(source: SourceInfo | undefined, sources: readonly Sou
   if (!sources) return failure || 'Connecting to the gateway …';
   if (sources.length === 0) return 'The gateway has no sources: schema.yaml names them.';
   if (!source) return 'Choose a source.';
-  if (source.state === 'FAILED') return `${source.field} has failed. ${source.error ?? ''}`.trim();
-  if (source.state === 'STARTING') return `${source.field} is starting. ${source.error ?? ''}`.trim();
+  if (source.state === 'FAILED') return told(`${source.field} has failed`, source.error);
+  if (source.state === 'STARTING') return told(`${source.field} is starting`, source.error);
   return failure || `Waiting for the rows of ${source.field} …`;
+}
+
+function told(what: string, why: string | null): string {
+  return why ? `${what}: ${why}` : `${what} …`;
 }

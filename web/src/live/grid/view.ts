@@ -1,4 +1,3 @@
-import type { ConnectedTable } from '@tycostream/perspective';
 import type { ConfigUpdate, ViewerConfig } from '@perspective-dev/viewer';
 import { shade } from '../theme.js';
 import { engine, themes, type Viewer } from './engine.js';
@@ -37,6 +36,7 @@ export class GridView {
   #fitted: Record<string, number> = {};
   #texts: readonly string[] = []; // columns of exact digits
   #order: readonly Term[] = [];
+  #told = '[]'; // the order that the viewer has told last
   #kept: { readonly before: readonly Term[]; readonly keys: readonly unknown[] } | undefined;
   #grouped = false;
   #columns: readonly string[] = [];
@@ -61,11 +61,13 @@ export class GridView {
   /** Shows another table, from the beginning. */
   async show(session: Session): Promise<void> {
     const before = this.#session;
-    const kind = before?.source.field === session.source.field;
+    const same = before?.source.field === session.source.field;
+    const order = same ? await this.#orderNow() : [];
     this.#session = session;
     this.#kept = undefined;
     this.#texts = session.texts;
-    this.#order = kind ? this.#translate(this.#order) : [];
+    this.#told = '';
+    this.#order = this.#translate(order);
     this.#columns = session.live.columns;
     this.#grouped = false;
     this.#wide.clear();
@@ -210,6 +212,10 @@ export class GridView {
   }
 
   #sorted(asked: readonly Term[]): void {
+    // The viewer tells an order more than once, also after it has been replaced.
+    const told = JSON.stringify(asked);
+    if (told === this.#told) return;
+    this.#told = told;
     if (this.#kept && asked.length === 1 && asked[0]![0] === place) return;
     if (this.#kept) {
       this.#kept = undefined; // another order was asked for
@@ -220,10 +226,15 @@ export class GridView {
     if (JSON.stringify(order) !== JSON.stringify(asked)) void this.#set({ sort: order });
   }
 
+  /** The order that is set: the viewer may not have told it yet. */
+  async #orderNow(): Promise<readonly Term[]> {
+    const { sort = [] } = await this.#then(() => this.#viewer.save());
+    return this.#kept?.before ?? (sort as readonly Term[]);
+  }
+
   /** The same order with or without exact digits. */
   #translate(order: readonly Term[]): readonly Term[] {
-    const before = this.#kept?.before ?? order;
-    return before.map(([column, direction]) => {
+    return order.map(([column, direction]) => {
       const plain = column.replace(/ \(number\)$/, '');
       return [this.#texts.includes(plain) ? numberOf(plain) : plain, direction];
     });
@@ -253,5 +264,3 @@ function profiles({ source, live }: Session, sample: Sample): Profile[] {
 function differs(before: readonly unknown[] = [], now: readonly unknown[] = []): boolean {
   return before.length === now.length && before.some((value, i) => value !== now[i]);
 }
-
-export type { ConnectedTable };
