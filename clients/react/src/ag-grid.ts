@@ -1,10 +1,11 @@
 import { LiveError, type Client, type LiveRows, type Row, type RowsBatch, type Source, type SourceState, type Status, type Where } from '@tycostream/client';
-import type { GetRowIdParams, GridApi } from 'ag-grid-community';
+import type { GridApi } from 'ag-grid-community';
+import { keyOf } from './shared.js';
 import type { TableOptions } from './types.js';
 
 /** For the grid's option of that name: rows are told apart by `_key`. It must be set before the grid is made. */
-export function getRowId({ data }: GetRowIdParams<Row>): string {
-  return data._key;
+export function getRowId({ data }: { readonly data: unknown }): string {
+  return keyOf(data);
 }
 
 /** What a grid follows. */
@@ -44,12 +45,12 @@ export interface BoundGrid<W = Where> {
  * by applyTransactionAsync, which the grid lays on at its own pace. Rows that
  * the grid held before are replaced when the first snapshot is complete.
  */
-export function bindAgGrid<R extends Row = Row, W = Where>(api: GridApi<R>, client: Client, options: AgGridOptions<W>): BoundGrid<W> {
+export function bindAgGrid<R = Row, W = Where>(api: GridApi<R>, client: Client, options: AgGridOptions<W>): BoundGrid<W> {
   if (!api.getGridOption('getRowId')) throw new Error('the grid needs `getRowId` of @tycostream/react/ag-grid among its options when it is made');
   return new Grid(api, client, options);
 }
 
-class Grid<R extends Row, W> implements BoundGrid<W> {
+class Grid<R, W> implements BoundGrid<W> {
   readonly ready: Promise<void>;
   #settle!: { readonly resolve: () => void; readonly reject: (error: LiveError) => void };
   readonly #api: GridApi<R>;
@@ -150,9 +151,9 @@ class Grid<R extends Row, W> implements BoundGrid<W> {
     this.#listen();
     const rows = [...live.rows.values()];
     this.#apply({
-      inserts: rows.filter((row) => !old.rows.has(row._key)),
-      updates: rows.filter((row) => old.rows.has(row._key)),
-      deletes: [...old.rows.values()].filter((row) => !live.rows.has(row._key)),
+      inserts: rows.filter((row) => !old.rows.has(keyOf(row))),
+      updates: rows.filter((row) => old.rows.has(keyOf(row))),
+      deletes: [...old.rows.values()].filter((row) => !live.rows.has(keyOf(row))),
       reset: true,
     });
     this.#tell();

@@ -1,8 +1,8 @@
-import type { LiveError, LiveRows, Row, RowsBatch, Source, Where } from '@tycostream/client';
+import type { LiveError, LiveRows, RowsBatch, Source, Where } from '@tycostream/client';
 import type { LoadSubsetOptions } from '@tanstack/db';
 import { pushDown } from './db-where.js';
 import { write, type Sync } from './db-write.js';
-import { textOf } from './shared.js';
+import { keyOf, textOf } from './shared.js';
 
 interface Subset<R> {
   readonly key: string;
@@ -24,7 +24,7 @@ interface Shown<R> {
  * may be in several of them, which are not at the same time: what one says of a
  * row that is shown from a later time is old, and not shown.
  */
-export class Subsets<R extends Row, K extends string | number> {
+export class Subsets<R extends object, K extends string | number> {
   readonly #open: (where: (source: Source) => Where | undefined) => LiveRows<R>;
   readonly #keyOf: (row: R) => K;
   readonly #sync: Sync<R, K>;
@@ -89,9 +89,9 @@ export class Subsets<R extends Row, K extends string | number> {
     if (anew) {
       for (const key of new Set([...this.#shown.keys(), ...subset.live.rows.keys()])) this.#settle(key);
     } else {
-      for (const row of deletes) this.#left(row._key);
+      for (const row of deletes) this.#left(keyOf(row));
       for (const row of [...updates, ...inserts]) {
-        if (time >= (this.#shown.get(row._key)?.time ?? 0n)) this.#put(row._key, { row, time });
+        if (time >= (this.#shown.get(keyOf(row))?.time ?? 0n)) this.#put(keyOf(row), { row, time });
       }
     }
     this.#commit();

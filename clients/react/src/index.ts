@@ -1,3 +1,5 @@
+'use client';
+
 export { TycostreamProvider, useTycostream } from './context.js';
 export type { ChannelRow, QueryCacheLike } from './patches.js';
 export { RealtimeProvider, useRealtimeSubscription, type RealtimeOptions } from './realtime.js';

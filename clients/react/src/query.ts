@@ -1,3 +1,5 @@
+'use client';
+
 import { LiveError, type Client, type Row, type Source, type Status, type Where } from '@tycostream/client';
 import {
   QueryObserver, useQuery, useQueryClient, type QueryClient, type QueryKey, type UseQueryOptions, type UseQueryResult,
