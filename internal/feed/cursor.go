@@ -381,9 +381,19 @@ func (c *Cursor) snap() bool {
 // comes, and are of one time again when the reader has come to the head.
 const wholeRows = 16 * scanRows
 
-// catchUp collects the conflated difference between the cursor's position and
-// the head, or the next portion of it.
+// catchUp goes on with the conflated difference between the cursor's position and
+// the head, or tells the next portion of it.
 func (c *Cursor) catchUp() error {
+	fr, err := c.collect()
+	if fr != nil {
+		c.send(c.plan.encode(fr)) // outside the feed's lock
+	}
+	return err
+}
+
+// collect finds what the cursor has missed: a set to begin with, or a frame to
+// tell now; nil: none.
+func (c *Cursor) collect() (*Frame, error) {
 	f, v := c.view.f, c.view
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -397,15 +407,15 @@ func (c *Cursor) catchUp() error {
 	switch {
 	case c.reader.Base() < log.Horizon():
 		if !c.plan.frames || c.opts.SkipSnapshot {
-			return &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
+			return nil, &Error{CodeResync, "this reader was too slow and the history it needs is gone: subscribe again"}
 		}
 		c.begin(v.snapshotSet(Reset, c.border.Time))
 	case c.caught == 0 && c.reader.Entries(log) <= wholeRows:
 		c.catchUpWith(v.missedSet(c.reader, c.border.Time))
 	default:
-		c.catchUpSome()
+		return c.catchUpSome(), nil
 	}
-	return nil
+	return nil, nil //nolint:nilnil // the set is told next
 }
 
 // catchUpWith goes on with a set of all that the cursor has missed. The feed's
@@ -424,22 +434,23 @@ func (c *Cursor) catchUpWith(s *set) {
 }
 
 // catchUpSome collects the next portion of what the cursor has missed, as it
-// stands now. The feed's lock is held.
-func (c *Cursor) catchUpSome() {
+// stands now, and returns it unless a set is the better way. The feed's lock is
+// held.
+func (c *Cursor) catchUpSome() *Frame {
 	f, v := c.view.f, c.view
 	events, done := v.scan(&c.reader, min(c.plan.rows, scanRows))
 	if done {
 		s := v.newSet(LiveFrame)
 		s.events = events
 		c.catchUpWith(s)
-		return
+		return nil
 	}
 	c.caught += len(events)
 	c.border = f.table.Head().Frontier
 	if len(events) == 0 {
-		return
+		return nil
 	}
 	fr := f.frame(events)
 	fr.Last = false
-	c.send(c.plan.encode(&fr))
+	return &fr
 }
