@@ -1,7 +1,8 @@
-import { dice, ids, play, seeds, text } from './page.js';
+import { dice, draw, ids, play, quiet, seeds, text } from './page.js';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { and, createCollection, createLiveQueryCollection, eq } from '@tanstack/db';
+import { useLiveQuery } from '@tanstack/react-db';
 import { tycostreamCollectionOptions } from '@tycostream/react/db';
 import { scripted, tick, until } from '../../client/test/scripted.js';
 
@@ -69,6 +70,25 @@ test('live queries never see half a reset', async (t) => {
   assert.ok(sizes.every((size, i) => size === (i < sizes.length - 1 ? 2 : 3)), `${sizes}`);
   await cheap.cleanup();
   await collection.cleanup();
+});
+
+test('components of react-db: a condition that changes, on demand', async (t) => {
+  quiet(t);
+  const gateway = await scripted(t);
+  const { collection } = collect(gateway, { syncMode: 'on-demand', gcTime: 1 });
+  const page = draw(t, (id) => useLiveQuery({ query: (q) => q.from({ row: collection }).where(({ row }) => eq(row.id, id)) }), gateway.client);
+  page.render(1);
+  const op = await gateway.operation(0);
+  op.frame({ kind: 'SNAPSHOT', rows: [[1, '1']] });
+  await until('rows', () => ids(page.last().data ?? []) === '1');
+  op.frame({ rows: [[1, '1.1']] });
+  await until('the change', () => page.last().data[0].price === '1.1');
+  page.render(2);
+  const other = await until('another', () => gateway.operations.find((o) => o.payload.variables.where.id._eq === 2));
+  other.frame({ kind: 'SNAPSHOT', rows: [[2, '2']] });
+  await until('rows', () => ids(page.last().data ?? []) === '2');
+  page.unmount();
+  await until('the ends', () => gateway.operations.every((o) => o.completed));
 });
 
 test('an error before the first rows, and after them; a collection that begins again', async (t) => {
