@@ -15,6 +15,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 ROUNDS    ?= 5
 ROBUST_TIME ?= 30m
+KILLS       ?= 200
 NODE_DIRS := $(patsubst %/package-lock.json,%,$(wildcard $(addsuffix /package-lock.json,clients web test/* test/*/*)))
 
 ##@ Use
@@ -59,6 +60,11 @@ test-e2e: setup test-node ## the real binary, real PostgreSQL and browsers only
 robust: setup ## random rounds of writers, faults and clients against a model, for ROBUST_TIME (30m), up to the first failure
 	mkdir -p .robust
 	ROBUST_TIME=$(ROBUST_TIME) go test -race -v -count=1 -timeout 0 -run '^TestRobust$$' -artifacts -outputdir=$(CURDIR)/.robust ./test/robustness
+
+.PHONY: kills
+kills: ## kill the gateway, and its outbox alone, KILLS (200) times under load; what receivers heard is checked
+	KILLS=$(KILLS) go test -v -count=1 -timeout 60m -run '^TestKillGateway$$' ./test/e2e
+	go test -v -count=1 -timeout 60m -run '^(TestKill|TestImages)$$' ./internal/webhook/store -rounds $(KILLS)
 
 .PHONY: stress
 stress: setup ## the packages with model, fault and stress tests, ROUNDS (5) times with fresh dice

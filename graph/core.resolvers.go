@@ -138,14 +138,12 @@ func (r *triggerResolver) FiringRows(ctx context.Context, obj *model.Trigger, li
 
 // Pending is the resolver for the pending field.
 func (r *triggerResolver) Pending(ctx context.Context, obj *model.Trigger) (int, error) {
-	c, err := r.triggers.Count(ctx, obj)
-	return c.Pending, err
+	return r.triggers.Pending(ctx, obj)
 }
 
 // Dead is the resolver for the dead field.
 func (r *triggerResolver) Dead(ctx context.Context, obj *model.Trigger) (int, error) {
-	c, err := r.triggers.Count(ctx, obj)
-	return c.Dead, err
+	return r.triggers.Dead(ctx, obj)
 }
 
 // Mutation returns MutationResolver implementation.

@@ -81,9 +81,9 @@ func (f *fakeTriggers) Firing(context.Context, string, string) ([]trigger.Firing
 	return []trigger.FiringRow{{Key: "1", Since: moment}, {Key: "3", Since: moment}}, f.err
 }
 
-func (f *fakeTriggers) Count(_ context.Context, id string) (webhook.Counts, error) {
-	return webhook.Counts{Pending: len(id), Dead: 7}, f.err
-}
+func (f *fakeTriggers) Pending(id string) int { return len(id) }
+
+func (f *fakeTriggers) Dead(context.Context, string) (int, error) { return 7, f.err }
 
 func (f *fakeTriggers) PendingOf(_ context.Context, id string, p webhook.Page) ([]webhook.Delivery, error) {
 	f.note("pending of", id, p.After, p.Limit)

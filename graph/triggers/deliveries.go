@@ -66,13 +66,21 @@ func (a *API) FiringRows(ctx context.Context, t *model.Trigger, limit int, after
 	return out, nil
 }
 
-// Count counts the deliveries of a trigger.
-func (a *API) Count(ctx context.Context, t *model.Trigger) (webhook.Counts, error) {
+// Pending counts the deliveries of a trigger that wait.
+func (a *API) Pending(ctx context.Context, t *model.Trigger) (int, error) {
 	if err := a.begin(ctx); err != nil {
-		return webhook.Counts{}, err
+		return 0, err
 	}
-	c, err := a.backend.Deliveries.Count(ctx, t.ID)
-	return c, explain(err)
+	return a.backend.Deliveries.Pending(t.ID), nil
+}
+
+// Dead counts those that were given up.
+func (a *API) Dead(ctx context.Context, t *model.Trigger) (int, error) {
+	if err := a.begin(ctx); err != nil {
+		return 0, err
+	}
+	n, err := a.backend.Deliveries.Dead(ctx, t.ID)
+	return n, explain(err)
 }
 
 // Page says which deliveries to list.

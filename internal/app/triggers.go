@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	api "github.com/tycostream/tycostream/graph/triggers"
@@ -32,9 +33,13 @@ type triggers struct {
 	tally     *tally
 	ctx       context.Context //nolint:containedctx // the declarations' life, which close ends
 	cancel    context.CancelFunc
+	dead      atomic.Int64 // dead letters, when the store could last be asked
 	wg        sync.WaitGroup
 	once      sync.Once // of close
 }
+
+// countWait bounds how long a scrape of the metrics waits for the store.
+const countWait = time.Second
 
 // openTriggers takes DATA_DIR. Nothing is sent before start.
 func openTriggers(ctx context.Context, o *Options) (*triggers, error) {
@@ -274,19 +279,16 @@ func (t *triggers) stats() telemetry.TriggerStats {
 		return s
 	}
 	for _, e := range t.o.Schema.Sources {
-		active := 0
-		for _, i := range t.engine.List(e.Name) {
-			if i.State == trigger.Active {
-				active++
-			}
-		}
-		s.Active = append(s.Active, telemetry.SourceCount{Source: e.Name, Count: active})
+		s.Active = append(s.Active, telemetry.SourceCount{Source: e.Name, Count: t.engine.Active(e.Name)})
 	}
 	s.Transitions, s.Attempts = t.tally.counts()
 	s.Seconds, s.Latency = t.tally.seconds.Counts(), t.tally.latency.Counts()
 	s.StoreUp = t.store.Failed() == nil
-	if n, err := t.store.Count(t.ctx, ""); err == nil {
-		s.Queue, s.Dead, s.Counted = n.Pending, n.Dead, true
+	ctx, cancel := context.WithTimeout(t.ctx, countWait)
+	defer cancel()
+	if n, err := t.store.Dead(ctx, ""); err == nil {
+		t.dead.Store(int64(n))
 	}
+	s.Queue, s.Dead, s.Counted = t.store.Pending(""), int(t.dead.Load()), true
 	return s
 }

@@ -277,29 +277,50 @@ func (e *Engine) List(source string) []Info {
 	return list
 }
 
+// Active counts the triggers of a source that watch rows.
+func (e *Engine) Active(source string) (n int) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, t := range e.triggers[source] {
+		if t.stateLocked() == Active {
+			n++
+		}
+	}
+	return n
+}
+
 func (e *Engine) info(t *trigger) Info {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	i := Info{
-		Definition: *t.def.Clone(), ID: t.id, State: Joining, Problem: t.problem, Secrets: len(t.def.Secrets),
+		Definition: *t.def.Clone(), ID: t.id, State: t.stateLocked(), Problem: t.problem, Secrets: len(t.def.Secrets),
 		Fired: t.counters.fired.Load(), Cleared: t.counters.cleared.Load(),
 	}
 	i.Definition.Secrets = nil
-	switch {
-	case t.def.Stopped != "":
-		i.State, i.Problem = Stopped, t.def.Stopped
-	case t.def.Paused:
-		i.State = Paused
-	case t.problem != "":
-		i.State = Broken
-	case t.watch != nil:
-		select {
-		case <-t.watch.begun:
-			i.State = Active
-		default:
-		}
+	if i.State == Stopped {
+		i.Problem = t.def.Stopped
 	}
 	return i
+}
+
+// stateLocked says what a trigger does. The engine's mu is held.
+func (t *trigger) stateLocked() State {
+	switch {
+	case t.def.Stopped != "":
+		return Stopped
+	case t.def.Paused:
+		return Paused
+	case t.problem != "":
+		return Broken
+	case t.watch == nil:
+		return Joining
+	}
+	select {
+	case <-t.watch.begun:
+		return Active
+	default:
+		return Joining
+	}
 }
 
 // Firing returns the rows whose CLEAR is to come, by key.

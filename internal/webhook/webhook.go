@@ -164,12 +164,6 @@ type Page struct {
 	Limit int    // at most this many; 0: 100
 }
 
-// Counts are a trigger's deliveries, or those of all.
-type Counts struct {
-	Pending int
-	Dead    int
-}
-
 // Admin is the part of a store that people look at.
 type Admin interface {
 	// PendingOf and DeadOf list the deliveries of a trigger, oldest first.
@@ -182,8 +176,9 @@ type Admin interface {
 	Resend(ctx context.Context, trigger, id string) error
 	ResendAll(ctx context.Context, trigger string) (int, error)
 
-	// Count returns the figures of a trigger; "" is all of them.
-	Count(ctx context.Context, trigger string) (Counts, error)
+	// Pending and Dead count the deliveries of a trigger; "" is all of them.
+	Pending(trigger string) int
+	Dead(ctx context.Context, trigger string) (int, error)
 }
 
 // Store is all of it. Package store has the one that lasts.

@@ -50,6 +50,9 @@ func (p *plan) scenarios() []scenario {
 		{"idle", "memory of an idle subscribed connection", p.idle},
 		{"arrivals", "10,000 subscribers come and go within a minute beside 1,000 that stay", p.arrivals},
 		{"rates", "1,000 clients with maxRate 4 on 10,000 updates/s", p.rates},
+		{"webhooks", "signed deliveries per second, from the database to the receiver", p.webhooks},
+		{"dead-hook", "100,000 deliveries wait for a dead endpoint: memory, restart, other triggers", p.deadHook},
+		{"triggers", "cost of a change with 10,000 triggers beside one", p.manyTriggers},
 	}
 }
 

@@ -37,6 +37,10 @@ func over(rs []result, value func(result) float64) figure {
 	for i, r := range rs {
 		all[i] = value(r)
 	}
+	return figures(all)
+}
+
+func figures(all []float64) figure {
 	slices.Sort(all)
 	return figure{all[len(all)/2], all[0], all[len(all)-1]}
 }

@@ -297,36 +297,41 @@ func (s *Store) revive(ctx context.Context, list []letter) error {
 	})
 }
 
-// deadInfo describes the stream of dead letters.
-func (s *Store) deadInfo(ctx context.Context, opts ...jetstream.StreamInfoOpt) (info *jetstream.StreamInfo, err error) {
-	err = s.use(func(b *broker) error {
-		if info, err = b.dead.Info(ctx, opts...); err != nil {
-			return fmt.Errorf("read dead letters: %w", err)
-		}
-		return nil
-	})
-	return info, err
+// deadInfo describes the stream of dead letters. It does not wait while the
+// server is started anew: metrics ask for it.
+func (s *Store) deadInfo(ctx context.Context, opts ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	if !s.life.TryRLock() {
+		return nil, webhook.ErrFailed
+	}
+	defer s.life.RUnlock()
+	if s.broker == nil {
+		return nil, webhook.ErrFailed
+	}
+	info, err := s.broker.dead.Info(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	return info, nil
 }
 
-// Count implements webhook.Admin.
-func (s *Store) Count(ctx context.Context, trigger string) (webhook.Counts, error) {
-	c := webhook.Counts{Pending: s.pending(trigger)}
+// Dead implements webhook.Admin.
+func (s *Store) Dead(ctx context.Context, trigger string) (int, error) {
 	if trigger == "" {
 		info, err := s.deadInfo(ctx)
-		if err == nil {
-			c.Dead = int(info.State.Msgs) //nolint:gosec // bounded by Options.DeadMax
+		if err != nil {
+			return 0, err
 		}
-		return c, err
+		return int(info.State.Msgs), nil //nolint:gosec // bounded by Options.DeadMax
 	}
 	info, err := s.deadInfo(ctx, jetstream.WithSubjectFilter("dead."+trigger+".>"))
-	if err == nil {
-		c.Dead = len(info.State.Subjects)
+	if err != nil {
+		return 0, err
 	}
-	return c, err
+	return len(info.State.Subjects), nil
 }
 
-// pending counts what a trigger has to deliver; "" is all of them.
-func (s *Store) pending(trigger string) (n int) {
+// Pending implements webhook.Admin.
+func (s *Store) Pending(trigger string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if trigger != "" {
