@@ -7,12 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/tycostream/tycostream/internal/mzsim"
 	"github.com/tycostream/tycostream/internal/relation"
@@ -211,4 +213,52 @@ func TestTriggerOfTheAPI(t *testing.T) {
 	if code != 1 || !strings.Contains(stderr, "the data directory is in use") {
 		t.Errorf("a second gateway: %d, %s", code, stderr)
 	}
+}
+
+// TestTriggersWithoutDatabase: while the database is away nothing is told, also
+// not what only needs time; when it is back the differences are told, once.
+func TestTriggersWithoutDatabase(t *testing.T) {
+	t.Parallel()
+	r := record(t)
+	b, setting := newPosition(t)
+	schema := strings.Replace(bookSchema(r.URL), "clear:", "for: 1s, clear:", 1)
+	g := serve(t, schema, setting)
+	g.watching(1)
+	b.set(150)
+	b.sim.Faults().Down(nil)
+	b.sim.Faults().CutAll()
+	g.state("book", "STALE", "")
+	rest(t.Context(), 1500*time.Millisecond)
+	r.has(t)
+	b.set(50)
+	b.set(160) // nobody knows that it was not true for a moment
+	b.sim.Faults().LoseHistory()
+	b.sim.Faults().Up()
+	r.has(t, "FIRE big 1 160")
+	b.set(10)
+	r.has(t, "FIRE big 1 160", "CLEAR big 1 10")
+}
+
+// TestTriggersInMemory: without a directory everything works, the log says that
+// nothing is kept, and nothing is.
+func TestTriggersInMemory(t *testing.T) {
+	t.Parallel()
+	r := record(t)
+	b, setting := newPosition(t)
+	g := serve(t, bookSchema(r.URL), setting, "DATA_DIR=")
+	g.watching(1)
+	if !strings.Contains(g.log(), "triggers and their deliveries are in memory: they end with the gateway; set DATA_DIR to keep them") {
+		t.Error("the log does not say that nothing is kept")
+	}
+	b.set(150)
+	r.has(t, "FIRE big 1 150")
+	if _, err := os.Stat(g.dir + "/data"); !os.IsNotExist(err) {
+		t.Errorf("a directory: %v", err)
+	}
+	g.kill(syscall.SIGTERM)
+	b.set(50)
+	g.again()
+	g.watching(1)
+	b.set(120) // it is armed, as a new trigger is
+	r.has(t, "FIRE big 1 150", "FIRE big 1 120")
 }

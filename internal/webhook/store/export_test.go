@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,4 +38,29 @@ func (s *Store) Retire() {
 	defer s.mu.Unlock()
 	s.since = s.since.Add(-restingAge)
 	wake(s.wakeSweeper)
+}
+
+// Break has the store believe that a write failed.
+func (s *Store) Break() { _ = s.fail(errors.New("broken by a test")) }
+
+// Lose removes the messages of a row of t1 behind the store's back.
+func (s *Store) Lose(tb testing.TB, key string) {
+	tb.Helper()
+	tok, _ := token(key)
+	err := s.use(func(b *broker) error { return b.purge(tb.Context(), b.outbox, subject(false, "t1", tok), 0) })
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Raw writes a message as it is.
+func (s *Store) Raw(tb testing.TB, subject string, data []byte) {
+	tb.Helper()
+	err := s.use(func(b *broker) error {
+		_, err := b.publish(tb.Context(), subject, data)
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -61,7 +61,11 @@ func (s *Store) recover(ctx context.Context, b *broker) error {
 	defer s.mu.Unlock()
 	s.blind = true
 	r.reset()
-	if err := b.scan(ctx, outboxStream, ">", r.take); err != nil {
+	ready := s.ready
+	s.ready = nil // a mark may still say that a message is delivered
+	err = b.scan(ctx, outboxStream, ">", r.take)
+	s.ready = ready
+	if err != nil {
 		return err
 	}
 	if whole.upTo > s.last { // after a loss of power: sequences are given out again
