@@ -76,7 +76,7 @@ test('components of react-db: a condition that changes, on demand', async (t) =>
   quiet(t);
   const gateway = await scripted(t);
   const { collection } = collect(gateway, { syncMode: 'on-demand', gcTime: 1 });
-  const page = draw(t, (id) => useLiveQuery({ query: (q) => q.from({ row: collection }).where(({ row }) => eq(row.id, id)) }), gateway.client);
+  const page = draw(t, (id) => useLiveQuery({ queryKey: ['row', id], query: (q) => q.from({ row: collection }).where(({ row }) => eq(row.id, id)) }), gateway.client);
   page.render(1);
   const op = await gateway.operation(0);
   op.frame({ kind: 'SNAPSHOT', rows: [[1, '1']] });
