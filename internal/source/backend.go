@@ -52,7 +52,8 @@ type Position struct {
 //
 //	Open                            the relation as the catalog has it now
 //	Snapshot*, then Live            a snapshot: rows in any number of calls, then the time they all stand at;
-//	                                or, when it goes on from Target.Resume, Live alone
+//	                                or, when it goes on from Target.Resume, Apply*, then Live, once it has
+//	                                come to what was now when it connected: before that the rows are old
 //	Apply*                          whole times, in order
 //
 // In a stream that several targets share, Fail ends one target's part in it.
@@ -71,7 +72,7 @@ type Sink interface {
 	// Live ends the snapshot, all of whose rows stand at f. The sink compares
 	// it with the rows it has and passes on only what differs. Without any
 	// Snapshot call since Open and with resumed true, it only says that the
-	// stream goes on from Target.Resume.
+	// stream has gone on from Target.Resume, and come to f.
 	Live(f relation.Frontier, resumed bool) error
 
 	// Apply takes whole upstream times in ascending order, possibly none, and

@@ -27,6 +27,7 @@ type Recorder struct {
 	rel      *source.Relation
 	opened   bool // Open was called in this stream
 	past     bool // Past was called in this stream, Live was not
+	offered  bool // this stream was given a position to go on from
 	isLive   bool
 	staged   []relation.Row
 	rows     map[string]relation.Row
@@ -58,7 +59,7 @@ func (r *Recorder) Target() source.Target {
 	defer r.mu.Unlock()
 	r.opened, r.past, r.isLive, r.staged, r.failed = false, false, false, nil, nil
 	t := source.Target{Def: r.Def, Sink: r}
-	if r.lives > 0 && !r.forgot {
+	if r.offered = r.lives > 0 && !r.forgot; r.offered {
 		t.Resume = source.Position{Identity: r.rel.Identity, Frontier: r.frontier}
 	}
 	return t
@@ -189,7 +190,7 @@ func (r *Recorder) Apply(batches []relation.Batch, f relation.Frontier) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.notifyLocked()
-	if !r.isLive && !r.past {
+	if !r.isLive && !r.past && (!r.offered || len(r.staged) > 0) {
 		return errors.New("apply before live")
 	}
 	last := r.frontier.Time

@@ -54,6 +54,9 @@ func (b *Backend) follow(ctx context.Context, target *source.Target) error {
 	switch {
 	case target.Resume.Identity == rel.Identity:
 		s.resume, s.asOf = true, target.Resume.Frontier.Time
+		if s.now, err = b.present(c, s.asOf); err != nil {
+			return classify(describing, err)
+		}
 		sql = "SUBSCRIBE " + object.sql + " WITH (PROGRESS, SNAPSHOT = false) AS OF " + strconv.FormatUint(s.asOf, 10)
 	case now > 0:
 		// What is not readable any more only makes the past shorter; where it

@@ -97,6 +97,7 @@ func TestFollowResumes(t *testing.T) {
 			func(p *peer) {
 				p.start()
 				p.catalog("u7", vColumns...)
+				p.clock("10")
 				p.expect(fmt.Sprintf(resume, 9))
 				p.out(5)
 				p.lines(`9 t \N \N \N`, `10 f 1 2 b`, `11 t \N \N \N`)
@@ -104,6 +105,7 @@ func TestFollowResumes(t *testing.T) {
 			func(p *peer) { // history is gone
 				p.start()
 				p.catalog("u7", vColumns...)
+				p.clock("12")
 				p.expect(fmt.Sprintf(resume, 10))
 				p.fail("ERROR", "22000", "could not find a valid timestamp for the query")
 				p.gone()

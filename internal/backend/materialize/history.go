@@ -27,14 +27,35 @@ func (b *Backend) past(c *conn, target *source.Target, id string) (begin, now ui
 	if retained := number(rows); err != nil || retained <= defaultHistory {
 		return 0, 0, err
 	}
-	if rows, err = b.ask(c, "SELECT mz_now()"); err != nil {
+	if now, err = b.clock(c); err != nil || now == 0 {
 		return 0, 0, err
-	}
-	if now = number(rows); now > lastMilli {
-		return 0, 0, nil // the end of time, which no stream comes to
 	}
 	age := uint64(target.History.Milliseconds()) //nolint:gosec // it is positive
 	return now - min(now, age), now, nil
+}
+
+// longAgo is older than any history that is retained, in milliseconds: a year.
+const longAgo = 365 * 24 * 60 * 60 * 1000
+
+// present returns the time at which a stream that goes on from a position has
+// caught up: until then the source's rows are old. It is 0 when the server does
+// not say, or has another clock than the position.
+func (b *Backend) present(c *conn, position uint64) (uint64, error) {
+	now, err := b.clock(c)
+	if err != nil || now < position || now-position > longAgo {
+		return 0, err
+	}
+	return now, nil
+}
+
+// clock returns the time upstream; 0 when the server does not say, or when it is
+// the end of time, which no stream comes to.
+func (b *Backend) clock(c *conn) (uint64, error) {
+	rows, err := b.ask(c, "SELECT mz_now()")
+	if now := number(rows); err == nil && now <= lastMilli {
+		return now, nil
+	}
+	return 0, err
 }
 
 // number reads a result of one number, which JSON may have quoted; 0 if it is

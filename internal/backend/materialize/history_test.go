@@ -67,6 +67,64 @@ func TestStreamOfThePast(t *testing.T) {
 	}
 }
 
+// TestStreamThatGoesOn: what goes on from 5 is live once it has come to 50.
+func TestStreamThatGoesOn(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		lines []string
+		want  []string
+	}{
+		{
+			"each time is applied by itself",
+			[]string{`5 t \N \N \N`, `7 f 1 1 b`, `20 f 1 2 x`, `40 t \N \N \N`, `,`, `51 t \N \N \N`, `,`, `60 t \N \N \N`},
+			[]string{"at 7: +1|b", "at 20: +2|x", "frontier 39", "frontier 50", "live 50 true", "frontier 59"},
+		},
+		{"an idle view", []string{`5 t \N \N \N`, `51 t \N \N \N`}, []string{"frontier 50", "live 50 true"}},
+		{"one short of it", []string{`5 t \N \N \N`, `50 t \N \N \N`}, []string{"frontier 49"}},
+		{"an input that ends before", []string{`5 t \N \N \N`, `7 f 1 2 b`, `.`}, []string{"at 7: +2|b", "frontier 7", "live 7 true"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := runSince(2, 5, 50, tt.lines...)
+			if err != nil || !slices.Equal(got, tt.want) {
+				t.Fatalf("got\n%s\n%v\nwant\n%s", strings.Join(got, "\n"), err, strings.Join(tt.want, "\n"))
+			}
+		})
+	}
+}
+
+// TestPresent: the clock says when a stream has caught up, unless it is another
+// one than the position's.
+func TestPresent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const position = 1_700_000_000_000
+		for _, tt := range []struct {
+			clock string
+			want  uint64
+		}{
+			{"1700000000000", position},
+			{"1700003600000", position + 3_600_000},
+			{"1699999999999", 0}, // upstream was set back
+			{"1900000000000", 0}, // no such past can be read
+			{end, 0},
+			{"noon", 0},
+		} {
+			s := newScript(t, func(p *peer) {
+				p.start()
+				p.clock(tt.clock)
+			})
+			b := s.backend()
+			c, err := b.connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := b.present(c, position); err != nil || got != tt.want {
+				t.Errorf("at %s: %d, %v", tt.clock, got, err)
+			}
+			c.close()
+		}
+	})
+}
+
 // TestStreamOfALongPast: what came in minutes need not be gathered until the
 // first progress row, but what is later than now must.
 func TestStreamOfALongPast(t *testing.T) {

@@ -175,9 +175,14 @@ func (p *peer) history(retained, now string) {
 	p.expect("SELECT value FROM mz_internal.mz_history_retention_strategies WHERE strategy = 'FOR' AND id = 'u7'")
 	p.answer([]string{retained})
 	if now != "" {
-		p.expect("SELECT mz_now()")
-		p.answer([]string{now})
+		p.clock(now)
 	}
+}
+
+// clock says what time it is.
+func (p *peer) clock(now string) {
+	p.expect("SELECT mz_now()")
+	p.answer([]string{now})
 }
 
 // fail sends an error; a FATAL one ends the connection.

@@ -38,11 +38,11 @@ type stream struct {
 	resume  bool // go on behind asOf, without a snapshot
 	open    bool // the server has agreed to send rows
 	started bool // the first progress row has come: asOf is known
-	based   bool // Sink.Past or Sink.Live was called
+	based   bool // Sink.Past or Sink.Live was called, or may be
 	live    bool // Sink.Live was called
 
 	asOf   uint64
-	now    uint64 // when the stream begins in the past: the time at which it has caught up; 0: it does not
+	now    uint64 // when the stream begins in the past, or goes on: the time at which it has caught up; 0: at once
 	at     uint64 // never below the last progress row
 	atText []byte // the text of at, or empty: most lines repeat it
 	upto   uint64 // every time up to it is whole, once started
@@ -231,7 +231,7 @@ func (s *stream) row(t uint64) error {
 		if err := s.close(); err != nil {
 			return err
 		}
-		if s.waiting >= gatherMax && t <= s.now {
+		if s.waiting >= gatherMax && t <= s.now && !s.resume {
 			// Minutes of the past may come as one batch. Nobody sees them yet, and
 			// a later time proves the ones before it whole.
 			s.cover(t - 1)
@@ -321,20 +321,24 @@ func (s *stream) deliver() error {
 		return nil
 	}
 	s.live = true
-	return sunk(s.sink.Live(frontier(s.upto), false))
+	return sunk(s.sink.Live(frontier(s.upto), s.resume))
 }
 
-// base ends the snapshot. One of the past does not make the source live.
+// base ends the snapshot. One of the past does not make the source live, nor does
+// a position.
 func (s *stream) base() error {
 	if err := s.stage(); err != nil {
 		return err
 	}
 	s.based = true
+	if s.resume {
+		return nil
+	}
 	if past, ok := s.sink.(source.HistorySink); ok && s.asOf < s.now {
 		return sunk(past.Past(frontier(s.asOf)))
 	}
 	s.live = true
-	return sunk(s.sink.Live(frontier(s.asOf), s.resume))
+	return sunk(s.sink.Live(frontier(s.asOf), false))
 }
 
 // complete takes the regular end of the input: all that came is final.

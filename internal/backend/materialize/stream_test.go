@@ -195,7 +195,7 @@ var streamTests = []struct {
 	{
 		"resume", 1, 100,
 		[]string{`100 t \N \N`, `,`, `101 f 1 a`, `103 t \N \N`},
-		[]string{"live 100 true", "at 101: +a", "frontier 102"},
+		[]string{"at 101: +a", "frontier 102", "live 102 true"},
 	},
 	{
 		"resume without news", 1, 100,
