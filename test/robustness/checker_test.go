@@ -345,6 +345,13 @@ func TestCheckerOfResumption(t *testing.T) {
 	m.From = "c31"
 	d.expect(t, "RESUMED from")
 
+	d = resumption(38, 38, "RESET")
+	d.steps = slices.Insert(d.steps, 2, &step{What: stepQuiet, State: 38, Calm: true}) // and goes on at 45
+	d.expect(t, "")
+	d = newIdeal(sample(4), profileOf(kindChanges), 38)
+	d.steps = slices.Insert(d.steps[:2], 0, &step{What: stepOpen}, &step{What: stepQuiet, State: 39, Calm: true})
+	d.expect(t, "old: SNAPSHOT")
+
 	d = resumption(30, 38, "RESUMED")
 	m = d.steps[4].Message
 	m.Events = nil
@@ -396,6 +403,13 @@ func TestCheckerOfAnswers(t *testing.T) {
 	}
 	expect("", answer(20), answer(20), answer(40), answer(60))
 	expect("torn", answer(40), answer(20))
+	quiet := func(state int, calm bool) *step { return &step{What: stepQuiet, State: state, Calm: calm} }
+	calmly := func(s *step) *step { s.Calm = true; return s }
+	elsewhere := &step{What: stepOpen, Gateway: 1}
+	expect("", answer(40), quiet(40, true), elsewhere, calmly(answer(40)))
+	expect("torn", answer(40), quiet(40, true), elsewhere, calmly(answer(20)))
+	expect("", answer(40), quiet(40, true), elsewhere, answer(20))
+	expect("", answer(40), quiet(40, false), elsewhere, calmly(answer(20)))
 	torn := answer(40)
 	torn.Message.Events[0].Row = []string{"1", "77"}
 	expect("torn", torn)

@@ -86,6 +86,8 @@ type replay struct {
 	ahead   uint64        // what newest was when the client came back, while the gateway is not there yet
 	resumed time.Duration // when the client was told RESUMED; 0: it was not
 
+	settled int // the final state of a calm act that the next ones, calm too, begin with; 0: there is none
+
 	step       int
 	at         time.Duration
 	calm       bool // nothing was broken at this step
@@ -139,6 +141,10 @@ func (r *replay) take(s *step) {
 		}
 	case stepQuiet:
 		r.quiet(s)
+		r.settled = 0
+		if s.Calm {
+			r.settled = s.State
+		}
 	}
 }
 
@@ -240,6 +246,9 @@ func (r *replay) frame(s *step) {
 		r.complain("a complete set without a cursor")
 	}
 	r.cursors[m.Cursor] = origin{m.Time, r.gateway}
+	if settled := r.m.states[r.settled]; m.Kind != "LIVE" && r.calm && m.Time < settled.before {
+		r.complain("old: %s of time %d, though state %d of time %d has been there since before this act", m.Kind, m.Time, r.settled, settled.before)
+	}
 	if m.Kind == "RESUMED" {
 		r.resumed = r.at
 	}
@@ -411,6 +420,9 @@ func (r *replay) answer(s *step) {
 	oldest := 0
 	if r.base != nil {
 		oldest = r.base[0]
+	}
+	if r.calm {
+		oldest = max(oldest, r.settled)
 	}
 	for i := oldest; i <= newest; i++ {
 		if r.equal(i) {
