@@ -55,12 +55,13 @@ export function gridOf(page) {
     size: () => viewer.evaluate(async (v) => (await v.getTable()).size()),
     config: () => viewer.evaluate((v) => v.save()),
     heading: (name) => page.locator('perspective-viewer-datagrid th', { hasText: new RegExp(`^${name}$`) }),
-    scroll: (row) => page.evaluate(async (row) => {
+    scroll: (row) => until(`row ${row}`, () => page.evaluate(async (row) => {
       const table = document.querySelector('perspective-viewer-datagrid').regular_table;
       table.scrollTop = row * 24;
       await new Promise((resolve) => setTimeout(resolve, 50));
-      await table.draw();
-    }, row),
+      await table.draw(); // fails while the view is exchanged
+      return true;
+    }, row)),
   };
   return self;
 }

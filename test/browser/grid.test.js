@@ -303,7 +303,7 @@ test('the page: grid', { timeout: 600_000 }, async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'tycostream-code-'));
     t.after(() => rmSync(dir, { recursive: true, force: true }));
     const good = (symbol) => assert.match(symbol, /^A/);
-    const lines = await run('sh', ['-c', code.curl], dir, (text) => text.includes('\n\n'));
+    const lines = await run('sh', ['-c', code.curl], dir, (text) => /^data:.*\n\n/m.test(text)); // a comment may come before
     const frame = JSON.parse(/^data: ?(.*)$/m.exec(lines)[1]).data.livePnLChanges;
     assert.equal(frame.kind, 'SNAPSHOT');
     frame.changes.forEach((c) => good(c.data.symbol));
@@ -321,8 +321,11 @@ test('the page: grid', { timeout: 600_000 }, async (t) => {
     const subscription = await fetch(`${origin}/graphql`, {
       method: 'POST', headers: { 'content-type': 'application/json', accept: 'text/event-stream' }, body: JSON.stringify({ query: code.GraphQL }),
     });
-    const { value } = await subscription.body.pipeThrough(new TextDecoderStream()).getReader().read();
-    good(JSON.parse(/^data: ?(.*)$/m.exec(value)[1]).data.livePnL.data.symbol);
+    const reader = subscription.body.pipeThrough(new TextDecoderStream()).getReader();
+    let events = '';
+    while (!/^data:.*\n\n/m.test(events)) events += (await reader.read()).value;
+    await reader.cancel();
+    good(JSON.parse(/^data: ?(.*)$/m.exec(events)[1]).data.livePnL.data.symbol);
   });
 
   await t.test('a gateway that is killed and comes back, without an empty frame', async (t) => {

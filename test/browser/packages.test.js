@@ -26,6 +26,16 @@ const shows = {
     const first = await cells();
     await until('changes', async () => (await cells()) !== first);
   },
+  react: async (page) => {
+    const text = () => page.locator('main').innerText();
+    await until('rows', async () => /live, \d+ rows/.test(await text()) && (await page.locator('tbody tr').count()) > 3);
+    const first = await page.locator('tbody').innerText();
+    await until('changes', async () => (await page.locator('tbody').innerText()) !== first);
+    await page.locator('input').fill('B');
+    await until('other rows', async () => /^B/.test(await page.locator('tbody td').first().innerText()));
+    await page.locator('input').fill('');
+    await until('all', async () => (await page.locator('tbody tr').count()) > 100);
+  },
 };
 
 test('the packages', { timeout: 600_000 }, async (t) => {

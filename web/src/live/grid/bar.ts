@@ -28,6 +28,7 @@ export class Bar {
   readonly element: HTMLElement;
   readonly #picker: HTMLSelectElement;
   readonly #chips = h('div', { class: 'chips', role: 'group', 'aria-label': 'Filters to try' });
+  readonly #second = h('div', { class: 'line small' });
   readonly #order = h('button', { class: 'quiet order', hidden: true });
   readonly #buttons: Record<keyof typeof pictures, HTMLButtonElement>;
   #applied = '';
@@ -53,7 +54,8 @@ export class Bar {
     });
     this.element = h('div', { class: 'grid-bar' },
       h('div', { class: 'line' }, this.#picker, box.element, h('div', { class: 'buttons' }, ...Object.values(this.#buttons))),
-      h('div', { class: 'line small' }, this.#chips, this.#order));
+      this.#second);
+    this.#second.append(this.#chips, this.#order);
     this.ordered('', false, false);
   }
 
@@ -69,6 +71,7 @@ export class Bar {
   chips(all: readonly Chip[]): void {
     this.#chips.replaceChildren(...all.map(({ label, where }) => h('button', { class: 'chip mono', 'data-where': where, title: where }, label)));
     this.applied(this.#applied);
+    this.#hide();
   }
 
   /** This filter is on. */
@@ -92,5 +95,10 @@ export class Bar {
     this.#order.hidden = words === '';
     setText(this.#order, `${kept ? 'kept as it was, by' : 'sorted by'} ${words}  ×`);
     this.#order.setAttribute('aria-label', `Sorted by ${words}. Remove the order.`);
+    this.#hide();
+  }
+
+  #hide(): void {
+    this.#second.hidden = this.#chips.childElementCount === 0 && this.#order.hidden;
   }
 }

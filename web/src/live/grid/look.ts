@@ -1,5 +1,5 @@
 import type { Column } from '@tycostream/client';
-import type { Profile } from './sample.js';
+import { isNumeric, type Profile } from './sample.js';
 
 /** How a column looks, in Perspective's words. */
 export interface Look {
@@ -41,17 +41,24 @@ const moment = {
 
 function numberLook(p: Profile, exact: boolean): Look {
   const { column, numbers } = p;
-  if (!numbers) return {};
-  if (exact) return column.type === 'Integer' ? { fg_mode: 'disabled', number_format: { useGrouping: false, maximumFractionDigits: 0 } } : { align: 'right' }; // texts
-  const look: Look = { fg_mode: signed(p) ? 'color' : 'disabled' };
-  const format = numberFormat(p);
-  if (Object.keys(format).length > 0) look.number_format = format;
-  return look;
+  if (!isNumeric(column)) return {};
+  if (exact) return column.type === 'Integer' ? { fg_mode: 'disabled', number_format: plain } : { align: 'right' }; // texts
+  if (!numbers) return { fg_mode: 'disabled' };
+  return { fg_mode: signed(p) ? 'color' : 'disabled', number_format: numberFormat(p) };
+}
+
+const plain = { useGrouping: false, maximumFractionDigits: 0 };
+
+/** What is to be changed in a look, now that more of the column has been seen: what was not known, and digits that would be cut. */
+export function relook(before: Look, now: Look, knew: boolean): Look {
+  if (!knew) return now;
+  const digits = (look: Look) => Number(look.number_format?.['maximumFractionDigits'] ?? 0);
+  return digits(now) > digits(before) ? { number_format: now.number_format! } : {};
 }
 
 /** Options of Intl.NumberFormat for a column of numbers. */
 export function numberFormat({ column, numbers }: Profile): Record<string, unknown> {
-  if (isId(column)) return { useGrouping: false, maximumFractionDigits: 0 };
+  if (isId(column)) return plain;
   if (column.type === 'Integer' || column.type === 'BigInt' || !numbers) return { maximumFractionDigits: 0 };
   const digits = Math.min(numbers.fraction, 6);
   // Ratios and the like: as many digits as they need, and no row of zeros.

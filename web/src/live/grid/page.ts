@@ -72,7 +72,7 @@ export class GridPage {
       ordered: (words, kept, grouped) => this.#bar.ordered(words, kept, grouped),
     });
     vitals.watch(() => {
-      const live = this.#session?.live;
+      const live = this.#here()?.live;
       return live && { rows: live.stats.size, received: live.stats.received, age: live.age() };
     });
     ctx.sources.watch((sources) => this.#listed(sources));
@@ -89,14 +89,14 @@ export class GridPage {
       return;
     }
     const name = decodeURIComponent(field);
-    if (name === this.#ctx.selected.get() && where === this.#where) return;
-    if (name === this.#ctx.selected.get()) {
+    if (name !== this.#ctx.selected.get()) {
+      this.#ctx.selected.set(name);
+      this.#box.show(where);
+      if (where !== '') this.#reopen();
+    } else if (where !== (this.#opening ? this.#box.text : this.#where)) {
       this.#box.show(where);
       void this.#filter(where);
-      return;
     }
-    this.#box.show(where);
-    this.#ctx.selected.set(name);
   }
 
   #listed(sources: readonly SourceInfo[] | undefined): void {
@@ -113,7 +113,11 @@ export class GridPage {
 
   #selected(field: string | undefined): void {
     if (field === undefined || field === this.#opening?.field || (field === this.#session?.source.field && !this.#opening)) return;
-    if (this.#session && this.#session.source.field !== field) this.#box.show(''); // a filter of another source means nothing here
+    if (this.#session && this.#session.source.field !== field) { // its filters mean nothing here
+      this.#box.show('');
+      this.#bar.chips([]);
+      this.#bar.ordered('', false, false);
+    }
     this.#bar.sources(this.#ctx.sources.get() ?? [], field);
     this.#message.show('');
     this.#reopen();
@@ -147,11 +151,16 @@ export class GridPage {
   async #open(source: SourceInfo, signal: AbortSignal): Promise<void> {
     const text = this.#box.text;
     const session = await this.#connect(source, text, signal);
-    const schema = await filterSchema((query, variables) => this.#ctx.request(query, variables), session.source).catch(() => undefined);
     if (signal.aborted) return void session.close();
     const before = this.#session;
     this.#session = session;
-    this.#schema = schema;
+    this.#schema = undefined;
+    filterSchema((query, variables) => this.#ctx.request(query, variables), session.source).then(
+      (schema) => {
+        if (session === this.#session) this.#schema = schema;
+      },
+      () => {}, // no suggestions then
+    );
     this.#paused = false;
     this.#bar.press('pause', false);
     session.live.onStatus(() => this.#changed(session));
@@ -180,7 +189,7 @@ export class GridPage {
 
   async #filter(text: string): Promise<void> {
     const session = this.#session;
-    if (!session) return this.#reopen();
+    if (!session || this.#opening) return this.#reopen();
     try {
       const where = toVariable(text, session.source);
       this.#message.show('');
@@ -227,7 +236,7 @@ export class GridPage {
     const { status, error } = session.live;
     if (status === 'live' && this.#status !== '') {
       this.#status = '';
-      void this.#view.renumber(); // after a break the rows may be new ones
+      this.#view.renumber().catch(() => {}); // after a break the rows may be new ones
     } else if (status !== 'live') {
       this.#status = error?.message ?? status;
     }
@@ -241,14 +250,18 @@ export class GridPage {
 
   #tell(): void {
     const info = this.#ctx.sources.get()?.find((s) => s.field === this.#ctx.selected.get());
-    const session = this.#session;
-    const here = session !== undefined && session.source.field === info?.field;
-    const { state, text, detail } = stateOf(here ? session.live : undefined, info, this.#ctx.client.connection, this.#paused, this.#status);
+    const session = this.#here();
+    const { state, text, detail } = stateOf(session?.live, info, this.#ctx.client.connection, this.#paused, this.#status);
     this.#vitals.state(state, text, detail);
-    const veil = here ? emptiness(session, this.#where) : waitingFor(info, this.#ctx.sources.get(), this.#status);
+    const veil = session ? emptiness(session, this.#where) : waitingFor(info, this.#ctx.sources.get(), this.#status);
     this.#veil.hidden = veil === '';
-    this.#veil.classList.toggle('over', here);
+    this.#veil.classList.toggle('over', session !== undefined);
     setText(this.#veil, veil);
+  }
+
+  /** The session of the source that is selected: another one's rows are covered. */
+  #here(): Session | undefined {
+    return this.#session?.source.field === this.#ctx.selected.get() ? this.#session : undefined;
   }
 
   #pause(on: boolean): void {
@@ -267,7 +280,7 @@ export class GridPage {
   }
 
   #code(): void {
-    const session = this.#session;
+    const session = this.#here();
     if (!session) return;
     showCode({
       source: session.source,

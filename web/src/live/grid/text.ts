@@ -1,5 +1,5 @@
 import { isId, numberFormat, type Look } from './look.js';
-import type { Profile } from './sample.js';
+import { isNumeric, type Profile } from './sample.js';
 import type { Wish } from './widths.js';
 
 const family = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif";
@@ -24,7 +24,7 @@ function longest(p: Profile): string[] {
   if (texts.length === 0) {
     if (column.type === 'Timestamp') return ['00/00/0000, 00:00:00.000'];
     if (column.type === 'Date') return ['00/00/0000'];
-    if (!numbers) return [];
+    if (!numbers) return isNumeric(column) ? ['-000,000.00'] : []; // for what may come
     // Room for a digit and a sign more than there are now.
     const format = new Intl.NumberFormat(navigator.languages as string[], numberFormat(p));
     return [`-0${format.format(Math.max(Math.abs(numbers.min), Math.abs(numbers.max)))}`];

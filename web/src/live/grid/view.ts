@@ -1,13 +1,13 @@
 import type { ConfigUpdate, ViewerConfig } from '@perspective-dev/viewer';
 import { shade } from '../theme.js';
 import { engine, themes, type Viewer } from './engine.js';
-import { looks, type Look } from './look.js';
+import { looks, relook, type Look } from './look.js';
 import { byNumber, expressions, inWords, numberOf, place, type Term } from './order.js';
 import { profile, type Profile, type Sample } from './sample.js';
 import type { Session } from './session.js';
 import { shadowStyles } from './shadow.js';
 import { measured } from './text.js';
-import { widths } from './widths.js';
+import { padding, widths } from './widths.js';
 
 const sampled = 1000; // rows
 const font = 13; // pixels
@@ -43,7 +43,7 @@ export class GridView {
   #queue: Promise<unknown> = engine.then((client) => this.#viewer.load(client));
   #width = 0;
   readonly #sizes = new ResizeObserver(() => this.#resized());
-  #moving: ReturnType<typeof setTimeout> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
 
   constructor(viewer: Viewer, listener: ViewListener) {
     this.#viewer = viewer;
@@ -71,8 +71,14 @@ export class GridView {
     this.#columns = session.live.columns;
     this.#grouped = false;
     this.#wide.clear();
-    clearTimeout(this.#moving);
+    clearTimeout(this.#again);
+    this.#profiles = [];
     await this.#look(session);
+    if (session !== this.#session) return; // another one was asked for meanwhile
+    // The grid has no width of its own before it has a table; a scrollbar is made room for afterwards.
+    for (const [c, width] of Object.entries(this.#widths(this.#width || this.#viewer.clientWidth - 2))) {
+      this.#looks[c]!.column_size_override = width;
+    }
     await this.#set({
       table: session.live.name,
       title: session.source.field,
@@ -84,11 +90,12 @@ export class GridView {
       plugin_config: { font_size: font, row_height: row, zebra_rows: 1 },
       columns_config: this.#looks as NonNullable<ViewerConfig['columns_config']>,
     });
+    if (session !== this.#session) return;
     shadowStyles(this.#viewer);
     this.#sizes.observe(this.#table); // the first time it calls back too
-    await this.#fit(true);
+    await this.#fit(false);
     this.#tell();
-    this.#moving = setTimeout(() => void this.#watchMoving(session), 1500);
+    this.#lookAgain(session, 1500);
   }
 
   /** Opens and closes Perspective's own panel: columns, groups, order, styles. */
@@ -130,24 +137,44 @@ export class GridView {
   }
 
   async #look(session: Session): Promise<void> {
-    const sample = await session.sample(sampled);
-    this.#profiles = profiles(session, sample);
+    this.#profiles = profiles(session, await session.sample(sampled));
     this.#looks = looks(this.#profiles, new Set(), session.exact);
     this.#listener.sampled(this.#profiles);
   }
 
-  /** Looks a second time: what has changed meanwhile is what moves. */
-  async #watchMoving(session: Session): Promise<void> {
-    if (session !== this.#session || session.exact || this.#profiles.length === 0) return;
+  /** Looks again, ever less often: at what moves, at columns that were empty, at numbers that have grown. */
+  #lookAgain(session: Session, wait: number): void {
+    this.#again = setTimeout(() => {
+      this.#relook(session).then(
+        () => {
+          if (session === this.#session) this.#lookAgain(session, Math.min(3 * wait, 60_000));
+        },
+        () => {}, // its table is gone: another session has taken its place
+      );
+    }, wait);
+  }
+
+  async #relook(session: Session): Promise<void> {
     const before = session.lastSample;
     const now = await session.sample(sampled);
     if (session !== this.#session) return;
-    const moving = this.#profiles.map((p) => p.column.name).filter((name) => differs(before[name], now[name]));
-    const again = looks(this.#profiles, new Set(moving), session.exact);
-    const pulse = Object.keys(again).find((name) => again[name]!.bg_mode === 'pulse');
-    if (pulse === undefined) return;
-    this.#looks[pulse]!.bg_mode = 'pulse';
-    await this.#style(({ columns_config: now = {} }) => ({ [pulse]: { ...now[pulse], bg_mode: 'pulse' } }));
+    const found = profiles(session, now);
+    const knew = new Map(this.#profiles.map((p) => [p.column.name, p.nulls < p.count]));
+    const pulsing = Object.values(this.#looks).some((look) => look.bg_mode === 'pulse');
+    const moving = found.map((p) => p.column.name).filter((name) => differs(before[name], now[name]));
+    const again = looks(found, new Set(pulsing ? [] : moving), session.exact);
+    const patches = found.map(({ column: { name } }): [string, Look] => {
+      const { bg_mode: mode, ...rest } = again[name]!;
+      return [name, { ...relook(this.#looks[name]!, rest, knew.get(name)!), ...(mode ? { bg_mode: mode } : {}) }];
+    }).filter(([, patch]) => Object.keys(patch).length > 0);
+    if (found.some((p) => p.nulls < p.count && !knew.get(p.column.name))) this.#listener.sampled(found);
+    this.#profiles = found;
+    for (const [name, patch] of patches) Object.assign(this.#looks[name]!, patch);
+    if (patches.length > 0) {
+      await this.#style(({ columns_config: set = {} }) => Object.fromEntries(patches.map(([c, patch]) => [c, { ...set[c], ...patch }])));
+    }
+    const narrow = measured(found, this.#looks, font).some((w) => w.content + padding > (this.#fitted[w.name] ?? Infinity));
+    if (narrow) await this.#fit(false);
   }
 
   get #table(): HTMLElement {
@@ -165,14 +192,20 @@ export class GridView {
       this.#width = this.#table.clientWidth;
       const { columns_config: now = {}, group_by: groups = [], split_by: splits = [] } = config;
       if (groups.length > 0 || splits.length > 0) return undefined; // trees and crosses find their own
-      const shown = this.#profiles.filter((p) => this.#columns.includes(p.column.name));
-      const taken = shown.reduce((sum, p) => sum + (this.#wide.get(p.column.name) ?? 0), 0);
-      const free = shown.filter((p) => !this.#wide.has(p.column.name));
-      const fitted = widths(measured(free, this.#looks, font), this.#width - taken);
-      if (!always && JSON.stringify(fitted) === JSON.stringify(this.#fitted)) return undefined;
-      this.#fitted = fitted;
+      const before = this.#fitted;
+      const fitted = this.#widths(this.#width);
+      if (!always && JSON.stringify(fitted) === JSON.stringify(before)) return undefined;
       return Object.fromEntries(Object.entries(fitted).map(([c, width]) => [c, { ...now[c], column_size_override: width }]));
     });
+  }
+
+  /** Shares a width out to the columns that are shown and that the reader has not drawn. */
+  #widths(width: number): Record<string, number> {
+    const shown = this.#profiles.filter((p) => this.#columns.includes(p.column.name));
+    const taken = shown.reduce((sum, p) => sum + (this.#wide.get(p.column.name) ?? 0), 0);
+    const free = shown.filter((p) => !this.#wide.has(p.column.name));
+    this.#fitted = widths(measured(free, this.#looks, font), width - taken);
+    return this.#fitted;
   }
 
   /** Changes styles of some columns, given what is set; nothing else may come in between. */

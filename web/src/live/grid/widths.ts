@@ -7,7 +7,8 @@ export interface Wish {
   readonly stretch: number;
 }
 
-const padding = 16;
+/** Left and right of a text, together. */
+export const padding = 16;
 const least = 56;
 const widest = 420;
 
