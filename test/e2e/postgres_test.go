@@ -103,9 +103,10 @@ func (b *book) equal() {
 	sql := reach(b.t, b.db.URL())
 	sql.exec("SET TimeZone = 'UTC'")
 	for i, f := range thingsFilters {
-		want := sql.lines("SELECT " + strings.Join(thingsColumns, ", ") + " FROM things WHERE " + f.sql)
 		c := b.clients[i]
-		c.holds(b.t, thingsColumns, func() []string { return want })
+		c.holds(b.t, thingsColumns, func() []string { // anew each time: a writer that was cut off may yet commit
+			return sql.lines("SELECT " + strings.Join(thingsColumns, ", ") + " FROM things WHERE " + f.sql)
+		})
 		if err := c.kept(); err != nil {
 			b.t.Errorf("%s: %v", f.where, err)
 		}
