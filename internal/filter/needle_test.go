@@ -174,7 +174,7 @@ func TestNeedlesHold(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	held := 0
-	for range 20_000 {
+	for range 4000 {
 		op := []Op{Like, Ilike, Regex, Iregex}[r.IntN(4)]
 		parts := likeParts
 		if op == Regex || op == Iregex {
@@ -187,7 +187,7 @@ func TestNeedlesHold(t *testing.T) {
 			}
 		}
 	}
-	if held < 5_000 {
+	if held < 1000 {
 		t.Errorf("only %d texts held a needle: the generator is too strict to test anything", held)
 	}
 }

@@ -272,13 +272,13 @@ func TestRemember(t *testing.T) {
 // TestMemory: what is remembered is bounded, and what is in use stays.
 func TestMemory(t *testing.T) {
 	x, _ := residual(t, memorable)
-	pad := strings.Repeat("x", 1000)
+	pad := strings.Repeat("x", 8000)
 	nothing := func(int, bool, bool) {}
 	x.Visit(noted("a", "kept", 1), noted("a", "kept", 2), nothing)
 	for i := range 3 * memory / len(pad) {
 		note := pad + strconv.Itoa(i)
 		x.Visit(noted("a", note, 1), noted("a", note, 2), nothing)
-		if i%1000 == 0 {
+		if i%100 == 0 {
 			start := x.Evaluations()
 			x.Visit(noted("a", "kept", 1), noted("a", "kept", 2), nothing)
 			if x.Evaluations() != start {
