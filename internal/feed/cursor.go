@@ -102,6 +102,7 @@ func (f *Feed) Subscribe(o Options, wake func()) *Cursor {
 		rows = portion
 	}
 	v := f.view(o.Where)
+	o.Where = v.where // one for all readers, 230 bytes each at least
 	c := &Cursor{opts: o, view: v, plan: v.plan(o.Encoder, rows), wakeFn: wake, resume: o.Resume, opened: Now()}
 	c.pace.period = period(o.MaxRate)
 	c.hello = v.beats.Load() - 1
