@@ -184,14 +184,19 @@ func (s *schedule) pick() *endpoint {
 	if s.inFlight[quick]+s.inFlight[slow] >= s.set.InFlight {
 		return nil
 	}
-	for range 2 {
+	for skipped := 0; skipped < 2; {
 		s.last = 1 - s.last
 		if s.last == slow && s.inFlight[slow] >= max(1, s.set.InFlight/2) || s.active[s.last].len() == 0 {
+			skipped++
 			continue
 		}
 		e := s.active[s.last].pop()
 		e.active = false
-		return e
+		if e.class == s.last {
+			return e
+		}
+		s.activate(e) // it has become one of the others
+		skipped = 0
 	}
 	return nil
 }
