@@ -14,6 +14,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -116,7 +117,7 @@ func (f *feed) obey(ctx context.Context, line string) (map[string]any, error) {
 		rows, err := f.dump(ctx)
 		return map[string]any{"rows": rows}, err
 	}
-	return nil, fmt.Errorf("no such command")
+	return nil, errors.New("no such command")
 }
 
 // run changes rows at a rate: of ten changes eight are updates, one is an
@@ -140,7 +141,7 @@ func (f *feed) run(ctx context.Context, rate int, length time.Duration) (int, er
 }
 
 func (f *feed) change(batch *pgx.Batch) {
-	i := rand.IntN(len(f.ids)) //nolint:gosec // dice
+	i := rand.IntN(len(f.ids))      //nolint:gosec // dice
 	switch dice := rand.IntN(10); { //nolint:gosec // dice
 	case dice == 0 && len(f.ids) > f.size/2:
 		batch.Queue("DELETE FROM orders WHERE id = $1", f.ids[i])
