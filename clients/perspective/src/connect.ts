@@ -31,10 +31,11 @@ export async function connect<W = Where>(client: Client, source: string, options
     early.forEach(take);
     const name = options.name ?? live.source!.field;
     const table = await answerOf(perspective.table(sink.schema, { name, index: shape.index.name }));
+    const handle = await answerOf((await answerOf(table.get_client())).open_table(name));
     let following: Following<W> | undefined;
     await answerOf(table.on_delete(() => following?.deleted()));
     stop();
-    following = new Following<W>({ open, options, live, sink, table, name });
+    following = new Following<W>({ open, options, live, sink, table, handle, name });
     if (signal?.aborted) await following.close();
     signal?.throwIfAborted();
     return following;

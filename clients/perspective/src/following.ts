@@ -11,6 +11,8 @@ export interface Beginning<W> {
   readonly live: LiveColumns;
   readonly sink: Sink;
   readonly table: Table;
+  /** The same table, to delete it by: the other handle is not given up while somebody waits for an answer to what he asked it. */
+  readonly handle: Table;
   readonly name: string;
 }
 
@@ -34,6 +36,7 @@ export class Following<W> implements ConnectedTable<W> {
   readonly #open: (where: W | undefined) => LiveColumns;
   readonly #options: ConnectOptions<W>;
   readonly #sink: Sink;
+  readonly #handle: Table;
   readonly #changes = new EventTarget(); // one listener's exception keeps nothing from the others
   #settle!: { readonly resolve: () => void; readonly reject: (error: LiveError) => void };
   #source: Source; // whose columns are known to fit the table
@@ -45,11 +48,12 @@ export class Following<W> implements ConnectedTable<W> {
   readonly #abort = () => void this.close();
 
   /** Takes over a subscription whose source is known, with all its batches so far in the sink. */
-  constructor({ open, options, live, sink, table, name }: Beginning<W>) {
+  constructor({ open, options, live, sink, table, handle, name }: Beginning<W>) {
     this.#open = open;
     this.#options = options;
     this.#sink = sink;
     this.table = table;
+    this.#handle = handle;
     this.name = name;
     this.columns = sink.shape.columns;
     this.#source = live.source!;
@@ -157,7 +161,7 @@ export class Following<W> implements ConnectedTable<W> {
     this.#options.signal?.removeEventListener('abort', this.#abort);
     this.#stop();
     await this.#sink.close();
-    if (!this.#deleted) void this.table.delete({ lazy: true }).catch(() => {}); // resolves when the last viewer has gone
+    if (!this.#deleted) void this.#handle.delete({ lazy: true }).catch(() => {}); // resolves when the last viewer has gone
   }
 
   /** Stops for a reason; the table stays, if it is there. */

@@ -273,6 +273,15 @@ test('close ends everything, once, and viewers keep the rows', async (t) => {
   assert.deepEqual(await rows(), [{ id: 1, price: 1, note: 'a' }]);
 });
 
+test('closing while somebody asks the table for something', async (t) => {
+  const { things } = await connected(t, { rows: [row(1, '1', 'a')] });
+  const engine = await things.table.get_client();
+  const asked = things.table.size();
+  await things.close();
+  assert.equal(await asked, 1);
+  await until(async () => !(await engine.get_hosted_table_names()).includes(things.name));
+});
+
 test('a table that someone deletes', async (t) => {
   const { live, things, leave } = await connected(t, { rows: [row(1, '1', 'a')] });
   await leave();
