@@ -104,6 +104,25 @@ test('sources of every kind', { timeout: 300_000 }, async (t) => {
     await until('all', async () => (await g.size()) === 100_000);
   });
 
+  await t.test('one source after the other in haste', async () => {
+    for (const exact of [true, false]) {
+      for (const wait of [0, 5, 20, 40, 60, 80, 100, 150, 200, 300]) {
+        for (const name of ['pairs', 'many', 'orders']) {
+          await picker.selectOption(name);
+          await new Promise((resolve) => setTimeout(resolve, wait));
+        }
+      }
+      await g.button('Exact').click();
+      await choose('orders', 500);
+      await until('rows', async () => (await g.table(['id'])).id.every((id) => typeof id === (exact ? 'string' : 'number')));
+    }
+    await until('the others have no subscriber', async () => {
+      const answer = await fetch(`${origin}/graphql`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"query":"{ sources { name subscribers } }"}' });
+      const { data } = await answer.json();
+      return data.sources.every(({ name, subscribers }) => subscribers === (name === 'orders' ? 1 : 0));
+    });
+  });
+
   await t.test('a source that has failed says why', async () => {
     await picker.selectOption('missing');
     await page.locator('.veil').getByText(/missing/).waitFor();

@@ -31,6 +31,7 @@ export class GridPage {
   #profiles: readonly Profile[] = [];
   #schema: FilterSchema | undefined;
   #session: Session | undefined;
+  #outdated: Session[] = []; // sessions before it: the viewer may be at one of them still
   #opening: { readonly abort: AbortController; readonly field: string } | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #where = ''; // the filter that is on, as text
@@ -152,7 +153,7 @@ export class GridPage {
     const text = this.#box.text;
     const session = await this.#connect(source, text, signal);
     if (signal.aborted) return void session.close();
-    const before = this.#session;
+    if (this.#session) this.#outdated.push(this.#session);
     this.#session = session;
     this.#schema = undefined;
     filterSchema((query, variables) => this.#ctx.request(query, variables), session.source).then(
@@ -164,8 +165,9 @@ export class GridPage {
     this.#paused = false;
     this.#bar.press('pause', false);
     session.live.onStatus(() => this.#changed(session));
-    await this.#view.show(session);
-    void before?.close();
+    if (!(await this.#view.show(session))) return;
+    for (const old of this.#outdated) if (old !== session) void old.close();
+    this.#outdated = this.#outdated.filter((old) => old === session);
     this.#address();
     this.#changed(session);
   }

@@ -17,6 +17,7 @@ export interface Opening {
   /** Digits as the database has them: numbers and moments as texts. */
   readonly exact: boolean;
   readonly where: Record<string, unknown> | undefined;
+  /** Gives up before the first rows are complete; afterwards the session has to be closed. */
   readonly signal: AbortSignal;
 }
 
@@ -40,22 +41,27 @@ export class Session {
   static async open(opening: Opening): Promise<Session> {
     const { client, source, exact, where, signal } = opening;
     const texts = source.columns.filter((c) => exactNumbers.has(c.type) || c.type === 'Timestamp').map((c) => [c.name, 'string'] as const);
-    const live = await connect(client, source.field, {
-      // Rows are on their way while the engine starts.
-      perspective: { table: async (rows, options) => (await engine).table(rows, options) },
-      name: `${source.field} ${++tables}`, // an engine has a name once
-      where,
-      extra: { [place]: 'integer' },
-      ...(exact ? { types: Object.fromEntries(texts) } : {}),
-      signal,
-    });
+    const giveUp = new AbortController();
+    const relay = () => giveUp.abort();
+    signal.addEventListener('abort', relay);
     try {
-      await live.ready;
-    } catch (error) {
-      await live.close();
-      throw error;
+      const live = await connect(client, source.field, {
+        // Rows are on their way while the engine starts.
+        perspective: { table: async (rows, options) => (await engine).table(rows, options) },
+        name: `${source.field} ${++tables}`, // an engine has a name once
+        where,
+        extra: { [place]: 'integer' },
+        ...(exact ? { types: Object.fromEntries(texts) } : {}),
+        signal: giveUp.signal,
+      });
+      await live.ready.catch(async (error: unknown) => {
+        await live.close();
+        throw error;
+      });
+      return new Session(opening, live);
+    } finally {
+      signal.removeEventListener('abort', relay); // from now on it may be shown, and has to be closed
     }
-    return new Session(opening, live);
   }
 
   /** The first rows by key. */

@@ -58,8 +58,11 @@ export class GridView {
     });
   }
 
-  /** Shows another table, from the beginning. */
-  async show(session: Session): Promise<void> {
+  /**
+   * Shows another table, from the beginning. Resolves to false when the viewer
+   * may still be at the table before, because a third one was asked for meanwhile.
+   */
+  async show(session: Session): Promise<boolean> {
     const before = this.#session;
     const same = before?.source.field === session.source.field;
     const order = same ? await this.#orderNow() : [];
@@ -73,8 +76,9 @@ export class GridView {
     this.#wide.clear();
     clearTimeout(this.#again);
     this.#profiles = [];
-    await this.#look(session);
-    if (session !== this.#session) return; // another one was asked for meanwhile
+    const sample = await session.sample(sampled);
+    if (session !== this.#session) return false;
+    this.#look(session, sample);
     // The grid has no width of its own before it has a table; a scrollbar is made room for afterwards.
     for (const [c, width] of Object.entries(this.#widths(this.#width || this.#viewer.clientWidth - 2))) {
       this.#looks[c]!.column_size_override = width;
@@ -90,12 +94,13 @@ export class GridView {
       plugin_config: { font_size: font, row_height: row, zebra_rows: 1 },
       columns_config: this.#looks as NonNullable<ViewerConfig['columns_config']>,
     });
-    if (session !== this.#session) return;
+    if (session !== this.#session) return true;
     shadowStyles(this.#viewer);
     this.#sizes.observe(this.#table); // the first time it calls back too
     await this.#fit(false);
     this.#tell();
     this.#lookAgain(session, 1500);
+    return true;
   }
 
   /** Opens and closes Perspective's own panel: columns, groups, order, styles. */
@@ -136,8 +141,8 @@ export class GridView {
     this.#tell();
   }
 
-  async #look(session: Session): Promise<void> {
-    this.#profiles = profiles(session, await session.sample(sampled));
+  #look(session: Session, sample: Sample): void {
+    this.#profiles = profiles(session, sample);
     this.#looks = looks(this.#profiles, new Set(), session.exact);
     this.#listener.sampled(this.#profiles);
   }
