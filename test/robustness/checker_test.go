@@ -383,6 +383,10 @@ func TestCheckerOfSetBack(t *testing.T) {
 		return d
 	}
 	back(1).expect(t, "")
+	anew := back(1)
+	anew.steps = append(anew.steps, &step{What: stepQuiet, State: 61}, &step{What: stepEnd}, &step{What: stepOpen})
+	anew.snapshot("SNAPSHOT", 61) // of a time before all that were
+	anew.expect(t, "")
 	back(0).expect(t, "time went back")
 }
 

@@ -246,7 +246,7 @@ func (r *replay) frame(s *step) {
 		r.complain("a complete set without a cursor")
 	}
 	r.cursors[m.Cursor] = origin{m.Time, r.gateway}
-	if settled := r.m.states[r.settled]; m.Kind != "LIVE" && r.calm && m.Time < settled.before {
+	if settled := r.m.states[r.settled]; r.settled > 0 && m.Kind != "LIVE" && r.calm && m.Time < settled.before {
 		r.complain("old: %s of time %d, though state %d of time %d has been there since before this act", m.Kind, m.Time, r.settled, settled.before)
 	}
 	if m.Kind == "RESUMED" {
