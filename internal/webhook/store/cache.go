@@ -19,7 +19,7 @@ const entryCost = 300
 func (c *cache) put(d webhook.Delivery) {
 	c.bySeq[d.Seq] = d
 	c.order = append(c.order, d.Seq)
-	c.size += len(d.Body) + entryCost
+	c.size += cap(d.Body) + entryCost
 	for c.size > c.limit && len(c.order) > 0 {
 		c.drop(c.order[0])
 		c.order = c.order[1:]
@@ -37,7 +37,7 @@ func (c *cache) put(d webhook.Delivery) {
 
 func (c *cache) drop(seq uint64) {
 	if d, ok := c.bySeq[seq]; ok {
-		c.size -= len(d.Body) + entryCost
+		c.size -= cap(d.Body) + entryCost
 		delete(c.bySeq, seq)
 	}
 }
