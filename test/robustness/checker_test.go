@@ -390,6 +390,39 @@ func TestCheckerOfSetBack(t *testing.T) {
 	back(0).expect(t, "time went back")
 }
 
+// A conflated difference whose last update changes nothing that is selected,
+// and comes when the client holds the final rows already.
+func TestCheckerOfUpdatesOnTheirWay(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	p := profileOf(kindRows)
+	p.Select, p.Eager = selection{0}, false
+	for to := 22; to < 60; to++ {
+		d := newIdeal(sample(4), p, 20)
+		unseen := func(e event) bool {
+			w := d.v.between(20, to)[e.Key]
+			return w.op == "UPDATE" && slices.Equal(d.p.Select.of(w.old), d.p.Select.of(w.row))
+		}
+		events := d.events(20, to)
+		i := slices.IndexFunc(events, unseen)
+		if i < 0 || d.v.skipped(20, to) == 0 {
+			continue
+		}
+		tried++
+		d.steps = d.steps[:1]
+		d.snapshot("SNAPSHOT", 20)
+		last := events[i]
+		d.put("LIVE", to, slices.Delete(events, i, i+1))
+		d.add(&step{What: stepQuiet, State: to})
+		d.put("LIVE", to, []event{last})
+		d.live(to, 60)
+		d.expect(t, "")
+	}
+	if tried == 0 {
+		t.Error("the sample has no such difference")
+	}
+}
+
 func TestCheckerOfAnswers(t *testing.T) {
 	t.Parallel()
 	m := sample(4)
