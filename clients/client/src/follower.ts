@@ -1,7 +1,7 @@
-import { plan, type Catalog, type Plan } from './catalog.js';
+import { plan, type Catalog } from './catalog.js';
 import { backOff, type Connection } from './connection.js';
 import { reactionTo, toLiveError } from './errors.js';
-import { Assembly, type Frame } from './frames.js';
+import { Assembly, rounded, type Frame } from './frames.js';
 import { Listeners } from './listeners.js';
 import { LiveError, type Batch, type ColumnsBatch, type Live, type LiveOptions, type Source, type SourceState, type Status } from './types.js';
 
@@ -27,6 +27,7 @@ export abstract class Follower<B extends Batch> implements Live<B> {
   #error: LiveError | undefined;
   #source: Source | undefined;
   #state: SourceState | undefined;
+  #numbers: 'EXACT' | 'NUMBER';
   #timestamp: string | undefined;
   #cursor: string | undefined;
   #asOf: Date | undefined;
@@ -45,6 +46,7 @@ export abstract class Follower<B extends Batch> implements Live<B> {
     this.#connection = connection;
     this.#catalog = catalog;
     this.#options = options;
+    this.#numbers = options.numbers ?? 'EXACT';
     this.#cursor = options.resumeFrom;
     this.ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
@@ -75,6 +77,10 @@ export abstract class Follower<B extends Batch> implements Live<B> {
 
   get state(): SourceState | undefined {
     return this.#state;
+  }
+
+  get numbers(): 'EXACT' | 'NUMBER' {
+    return this.#numbers;
   }
 
   get timestamp(): string | undefined {
@@ -116,13 +122,14 @@ export abstract class Follower<B extends Batch> implements Live<B> {
       const source = await this.#catalog.find(this.#options.source);
       if (this.#ended) return;
       this.#source = source;
-      this.#subscribe(plan(source, this.#options));
+      this.#subscribe(source);
     } catch (reason) {
       if (!this.#ended) this.#failed(toLiveError(reason));
     }
   }
 
-  #subscribe({ query, variables, columns }: Plan): void {
+  #subscribe(source: Source): void {
+    const { query, variables, columns } = plan(source, { ...this.#options, numbers: this.#numbers === 'NUMBER' ? 'NUMBER' : undefined });
     // The newest cursor whenever graphql-ws subscribes, the silent retry included.
     const cursor = () => this.#cursor;
     const payload = {
@@ -144,6 +151,10 @@ export abstract class Follower<B extends Batch> implements Live<B> {
     if (this.#ended) return;
     this.#attempt = 0;
     this.#doubted = false;
+    if (this.#numbers === 'NUMBER' && rounded(frame, this.#options.exactIntegers ?? [])) {
+      this.#takeTexts();
+      return;
+    }
     const batch = this.#assembly.take(frame);
     if (batch) {
       this.#timestamp = batch.timestamp;
@@ -158,6 +169,16 @@ export abstract class Follower<B extends Batch> implements Live<B> {
     if (this.#ended) return; // a listener closed it
     if (noted) this.#changes.emit();
     if (batch) this.#settle.resolve();
+  }
+
+  /** Begins anew, with strings for numbers. */
+  #takeTexts(): void {
+    const stop = this.#stop;
+    this.#assembly.drop();
+    this.#cursor = undefined; // what is held was numbers
+    this.#numbers = 'EXACT';
+    this.#subscribe(this.#source!);
+    stop?.(); // afterwards, so that the connection stays
   }
 
   /** Takes note of the source's state; reports whether anything that onStatus tells has changed. */

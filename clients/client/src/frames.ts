@@ -21,6 +21,12 @@ export function keysOf(columns: Columns): readonly string[] {
   return columns['_key'] as readonly string[];
 }
 
+/** Reports whether columns have a number that JSON has rounded, or may have. */
+export function rounded({ upserts, deletes }: Frame, columns: readonly string[]): boolean {
+  const beyond = (cell: Cell) => typeof cell === 'number' && Math.abs(cell) > Number.MAX_SAFE_INTEGER;
+  return columns.some((name) => (upserts[name]?.some(beyond) ?? false) || (deletes[name]?.some(beyond) ?? false));
+}
+
 /**
  * Puts the frames of one set together. Rows are consistent at `last: true` only,
  * so nothing is given out before.

@@ -69,6 +69,12 @@ export interface LiveOptions<W = Where> {
   readonly maxRows?: number | undefined;
   /** `NUMBER`: BigInt and Decimal as JavaScript numbers, which lose digits beyond 2^53. Default `EXACT`. */
   readonly numbers?: 'EXACT' | 'NUMBER' | undefined;
+  /**
+   * With `NUMBER`: columns whose integers must be exact all the same. At the first
+   * one beyond 2^53 the subscription begins anew, as `EXACT`: a reset whose
+   * numbers are strings.
+   */
+  readonly exactIntegers?: readonly string[] | undefined;
   /** A cursor of an earlier subscription with the same filter, for whoever still holds its rows. `liveColumns` alone takes it. */
   readonly resumeFrom?: string | undefined;
   /** Closes the subscription. */
@@ -127,6 +133,8 @@ export interface Live<B extends Batch> {
   readonly source: Source | undefined;
   /** How the source is doing at the gateway, once a frame has come. */
   readonly state: SourceState | undefined;
+  /** How BigInt and Decimal come. */
+  readonly numbers: 'EXACT' | 'NUMBER';
   /** Where the last consistent state stands. */
   readonly timestamp: string | undefined;
   readonly cursor: string | undefined;

@@ -63,6 +63,33 @@ test('a reset is the difference, and rows stay until it is complete', async (t) 
   assert.deepEqual(prices(live), { 1: '1', 2: '2.2', 4: '4' });
 });
 
+test('integers that numbers cannot hold come again, as text', async (t) => {
+  const gateway = await scripted(t);
+  const live = gateway.client.liveColumns({ source: 'trades', numbers: 'NUMBER', exactIntegers: ['id'] });
+  const seen = [];
+  live.subscribe(({ reset, upserts, deletes }) => seen.push([reset, upserts.id, deletes.id]));
+  const op = await gateway.operation(0);
+  assert.equal(op.payload.variables.numbers, 'NUMBER');
+  const most = Number.MAX_SAFE_INTEGER;
+  op.frame({ kind: 'SNAPSHOT', last: false, rows: [[1, 1e300]] }); // nobody wants the price to be exact
+  op.frame({ kind: 'SNAPSHOT', rows: [[most, 2], [-most, 3]] });
+  await live.ready;
+  assert.equal(live.numbers, 'NUMBER');
+  op.frame({ rows: [[2, 4]], deletes: [-most - 1] });
+  op.frame({ rows: [[3, 5]] }); // too late
+  const exact = await gateway.operation(1);
+  assert.deepEqual([exact.payload.variables.numbers, exact.payload.variables.resumeFrom], [undefined, undefined]);
+  assert.equal(live.numbers, 'EXACT');
+  await until('the first is over', () => op.completed);
+  exact.frame({ kind: 'SNAPSHOT', rows: [['9007199254740993', '4']] });
+  exact.frame({ rows: [], deletes: ['9007199254740993'] });
+  await until('texts', () => seen.length === 3);
+  assert.deepEqual(seen, [[true, [1, most, -most], []], [true, ['9007199254740993'], []], [false, [], ['9007199254740993']]]);
+  gateway.sockets[0].terminate();
+  assert.equal((await gateway.operation(2)).payload.variables.numbers, undefined);
+  assert.equal(gateway.sockets.length, 2);
+});
+
 test('a lost connection goes on with the newest cursor, in mid-set too', async (t) => {
   const { gateway, live, steps, op } = await follow(t);
   op.frame({ kind: 'SNAPSHOT', rows: [[1, '1']] });

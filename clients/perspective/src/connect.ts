@@ -1,6 +1,6 @@
 import type { Client, ColumnsBatch, LiveColumns, Where } from '@tycostream/client';
 import { answerOf } from './engine.js';
-import { Following } from './following.js';
+import { Following, type Beginning } from './following.js';
 import { shapeOf, type Shape } from './shape.js';
 import { Sink } from './sink.js';
 import type { ConnectedTable, ConnectOptions } from './types.js';
@@ -13,9 +13,13 @@ import type { ConnectedTable, ConnectOptions } from './types.js';
  */
 export async function connect<W = Where>(client: Client, source: string, options: ConnectOptions<W>): Promise<ConnectedTable<W>> {
   const { perspective, columns, maxRate, maxRows, signal } = options;
-  let numbers = await numbersOf(client, source, options);
-  const open = (where: W | undefined) => client.liveColumns<W>({ source, where, columns, maxRate, maxRows, numbers });
-  const live = open(options.where);
+  let travel = await travelOf(client, source, options);
+  const open: Beginning<W>['open'] = (where, exact) => {
+    const numbers = exact ? 'EXACT' : travel.numbers;
+    return { where, numbers, live: client.liveColumns<W>({ source, where, columns, maxRate, maxRows, numbers, exactIntegers: travel.integers }) };
+  };
+  const first = open(options.where, false);
+  const { live } = first;
   const giveUp = () => live.close();
   signal?.addEventListener('abort', giveUp);
   try {
@@ -26,7 +30,7 @@ export async function connect<W = Where>(client: Client, source: string, options
     await accepted(live);
     const shape = shapeOf(live.source!, options);
     const sink = new Sink(shape);
-    numbers = shape.numbers;
+    travel = shape;
     take = (batch) => sink.add(batch);
     early.forEach(take);
     const name = options.name ?? live.source!.field;
@@ -35,7 +39,7 @@ export async function connect<W = Where>(client: Client, source: string, options
     let following: Following<W> | undefined;
     await answerOf(table.on_delete(() => following?.deleted()));
     stop();
-    following = new Following<W>({ open, options, live, sink, table, handle, name });
+    following = new Following<W>({ open, options, first, sink, table, handle, name });
     if (signal?.aborted) await following.close();
     signal?.throwIfAborted();
     return following;
@@ -48,15 +52,15 @@ export async function connect<W = Where>(client: Client, source: string, options
 }
 
 /** How numbers may travel. It costs no request of its own: liveColumns asks for the sources too. */
-async function numbersOf(client: Client, name: string, options: ConnectOptions<unknown>): Promise<Shape['numbers']> {
+async function travelOf(client: Client, name: string, options: ConnectOptions<unknown>): Promise<Pick<Shape, 'numbers' | 'integers'>> {
   try {
     const sources = await client.sources();
     const source = sources.find((s) => s.field === name) ?? sources.find((s) => s.name === name);
-    if (source && source.columns.length > 0) return shapeOf(source, options).numbers;
+    if (source && source.columns.length > 0) return shapeOf(source, options);
   } catch {
     // The gateway is away, or has no such column; liveColumns will wait, or say so.
   }
-  return 'EXACT';
+  return { numbers: 'EXACT', integers: [] };
 }
 
 /** Resolves at the first frame: the source is known then, and the filter accepted. */

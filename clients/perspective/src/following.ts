@@ -6,9 +6,10 @@ import type { ConnectedTable, ConnectOptions, Stats } from './types.js';
 
 /** What {@link Following} begins with. */
 export interface Beginning<W> {
-  readonly open: (where: W | undefined) => LiveColumns;
+  /** Subscribes; with numbers as text if it has to be. */
+  readonly open: (where: W | undefined, exact: boolean) => Subscription<W>;
   readonly options: ConnectOptions<W>;
-  readonly live: LiveColumns;
+  readonly first: Subscription<W>;
   readonly sink: Sink;
   readonly table: Table;
   /** The same table, to delete it by: the other handle is not given up while somebody waits for an answer to what he asked it. */
@@ -16,9 +17,10 @@ export interface Beginning<W> {
   readonly name: string;
 }
 
-/** A subscription and its filter. */
-interface Subscription<W> {
+/** A subscription, and what it was asked for. */
+export interface Subscription<W> {
   readonly where: W | undefined;
+  readonly numbers: LiveColumns['numbers'];
   readonly live: LiveColumns;
 }
 
@@ -33,7 +35,7 @@ export class Following<W> implements ConnectedTable<W> {
   readonly name: string;
   readonly columns: readonly string[];
   readonly ready: Promise<void>;
-  readonly #open: (where: W | undefined) => LiveColumns;
+  readonly #open: Beginning<W>['open'];
   readonly #options: ConnectOptions<W>;
   readonly #sink: Sink;
   readonly #handle: Table;
@@ -42,13 +44,14 @@ export class Following<W> implements ConnectedTable<W> {
   #source: Source; // whose columns are known to fit the table
   #current: Subscription<W>;
   #next: Subscription<W> | undefined;
+  #exact = false; // integers have come that are too large for numbers
   #failure: LiveError | undefined; // ours; the current subscription has its own
   #deleted = false;
   #closed: Promise<void> | undefined;
   readonly #abort = () => void this.close();
 
   /** Takes over a subscription whose source is known, with all its batches so far in the sink. */
-  constructor({ open, options, live, sink, table, handle, name }: Beginning<W>) {
+  constructor({ open, options, first, sink, table, handle, name }: Beginning<W>) {
     this.#open = open;
     this.#options = options;
     this.#sink = sink;
@@ -56,17 +59,17 @@ export class Following<W> implements ConnectedTable<W> {
     this.#handle = handle;
     this.name = name;
     this.columns = sink.shape.columns;
-    this.#source = live.source!;
-    this.#current = { where: options.where, live };
+    this.#source = first.live.source!;
+    this.#current = first;
     this.ready = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
     this.ready.catch(() => {}); // whoever wants to know looks at it or at status
     this.#listen(this.#current);
-    live.ready.then(
+    first.live.ready.then(
       () => this.#complete(),
       (error: LiveError) => {
-        if (this.#current.live === live) this.#settle.reject(error);
+        if (this.#current === first) this.#settle.reject(error);
       },
     );
     options.signal?.addEventListener('abort', this.#abort);
@@ -121,7 +124,9 @@ export class Following<W> implements ConnectedTable<W> {
     if (this.#failure) throw this.#failure;
     if (this.#closed) throw new LiveError(`the table ${this.name} is closed`, 'CLOSED');
     this.#next?.live.close();
-    const next = { where, live: this.#open(where) };
+    const { numbers, live } = this.#current;
+    this.#exact ||= numbers === 'NUMBER' && live.numbers === 'EXACT';
+    const next = this.#open(where, this.#exact);
     this.#next = next;
     this.#listen(next);
     try {

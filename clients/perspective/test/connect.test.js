@@ -190,7 +190,7 @@ test('connect resolves when the gateway has accepted, and ready with the rows', 
   const connecting = connect(client, 'things', { perspective, columns: ['price', 'id'], where: { id: { _gt: 1 } }, maxRate: 5, maxRows: 7 });
   connecting.then(() => (there = true));
   const live = await client.live(0);
-  assert.deepEqual(live.options, { source: 'things', columns: ['price', 'id'], where: { id: { _gt: 1 } }, maxRate: 5, maxRows: 7, numbers: 'NUMBER' });
+  assert.deepEqual(live.options, { source: 'things', columns: ['price', 'id'], where: { id: { _gt: 1 } }, maxRate: 5, maxRows: 7, numbers: 'NUMBER', exactIntegers: [] });
   await frame();
   live.become('connecting', new Error('away'));
   await frame();

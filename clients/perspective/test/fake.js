@@ -50,6 +50,7 @@ class FakeLive {
   constructor(source, options) {
     this.options = options;
     this.willBe = source;
+    this.numbers = options.numbers;
     this.ready = new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
     });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import perspective from '@perspective-dev/client';
 import { connect } from '@tycostream/perspective';
 
-import { scripted } from '../../client/test/scripted.js';
+import { column, scripted, trades } from '../../client/test/scripted.js';
 import { laidOn, reading, until } from './fake.js';
 
 test('from the first frame over a lost connection to another filter', async (t) => {
@@ -51,6 +51,35 @@ test('from the first frame over a lost connection to another filter', async (t) 
   assert.equal(await changed, true);
   assert.deepEqual(await rows(), [{ id: 7, price: 7, tags: null }]);
   await until(() => again.completed);
+});
+
+test('an integer beyond 2^53 in the middle of everything', async (t) => {
+  const source = { ...trades, columns: [column('id', 'BigInt', true), column('price', 'Decimal')] };
+  const gateway = await scripted(t, { sources: [source] });
+  const connecting = connect(gateway.client, 'trades', { perspective, name: 'beyond' });
+  const frame = (op, given) => op.frame({ columns: ['id', 'price'], ...given });
+  const first = await gateway.operation(0);
+  frame(first, { kind: 'SNAPSHOT', rows: [[1, 1.5], [2, 2]] });
+  const things = await connecting;
+  t.after(() => things.close());
+  const { exact } = await reading(t, things.table);
+  assert.deepEqual(await exact('id'), ['1', '2']);
+  frame(first, { rows: [[9007199254740992, 3]] }); // what JSON makes of ...993
+  frame(first, { rows: [[3, 3]] });
+  const second = await gateway.operation(1);
+  assert.deepEqual(await exact('id'), ['1', '2']);
+  assert.equal(things.status, 'live');
+  frame(second, { kind: 'SNAPSHOT', rows: [['2', '2'], ['9007199254740993', '3']] });
+  frame(second, { rows: [['3', '3']], deletes: ['2'] });
+  await laidOn(things, 2);
+  await things.flush();
+  assert.deepEqual(await exact('id'), ['3', '9007199254740993']);
+  const changed = things.setWhere({ id: { _gt: 6 } });
+  const other = await gateway.operation(2);
+  assert.equal(other.payload.variables.numbers, undefined);
+  frame(other, { kind: 'SNAPSHOT', rows: [['9007199254740995', '1']] });
+  assert.equal(await changed, true);
+  assert.deepEqual(await exact('id'), ['9007199254740995']);
 });
 
 test('no source of that name', async (t) => {

@@ -93,17 +93,18 @@ test('numbers as the reader wants them', async (t) => {
   assert.equal(row.day, Date.UTC(2026, 0, 2));
 });
 
-test('numbers travel as text where a column has to be exact', async (t) => {
+test('numbers travel as text where their text is to be seen', async (t) => {
   const price = sourceOf(column('id', 'Integer', true), column('price', 'Decimal'));
   const big = sourceOf(column('id', 'BigInt', true), column('name', 'String'));
   const cases = [
     [price, {}, 'NUMBER'], [price, { decimals: 'string' }, 'EXACT'], [price, { types: { price: 'string' } }, 'EXACT'],
     [price, { decimals: 'string', types: { price: 'float' } }, 'NUMBER'], [price, { decimals: 'string', columns: ['id'] }, 'NUMBER'],
-    [big, {}, 'EXACT'], [big, { bigints: 'string' }, 'EXACT'], [big, { bigints: 'number' }, 'NUMBER'], [big, { columns: ['name'] }, 'NUMBER'],
+    [big, {}, 'NUMBER', ['id']], [big, { bigints: 'string' }, 'EXACT'], [big, { bigints: 'number' }, 'NUMBER'], [big, { columns: ['name'] }, 'NUMBER'],
   ];
-  for (const [source, options, expected] of cases) {
+  for (const [source, options, expected, integers = []] of cases) {
     const { live } = await connected(t, { source, ...options });
     assert.equal(live.options.numbers, expected, `${source.columns[0].type} ${JSON.stringify(options)}`);
+    assert.deepEqual(live.options.exactIntegers, integers);
   }
   const client = new FakeClient(price);
   client.away = true; // nobody knows the columns yet
@@ -117,6 +118,22 @@ test('numbers travel as text where a column has to be exact', async (t) => {
   assert.equal(client.opened[1].options.numbers, 'NUMBER');
   const { rows } = await connected(t, { source: price, rows: [of(1, { price: 1.5 })] });
   assert.deepEqual(await rows(), [{ id: 1, price: 1.5 }]);
+});
+
+test('integers that were too large for numbers once come as text from then on', async (t) => {
+  const source = sourceOf(column('id', 'BigInt', true));
+  const { client, live, things, exact } = await connected(t, { source, rows: [{ _key: '7', id: 7 }, { _key: '8', id: 8 }] });
+  assert.deepEqual(await exact('id'), ['7', '8']);
+  live.numbers = 'EXACT'; // the client has asked anew
+  live.snapshot([{ _key: '8', id: '8' }, { _key: '9007199254740993', id: '9007199254740993' }]);
+  live.batch([], [{ _key: '8', id: '8' }]);
+  await things.flush();
+  assert.deepEqual(await exact('id'), ['9007199254740993']);
+  for (let i = 1; i < 3; i++) {
+    void things.setWhere(undefined);
+    assert.equal(client.opened[i].options.numbers, 'EXACT');
+    client.opened[i].snapshot([{ _key: '9', id: '9' }]);
+  }
 });
 
 test('the index is the key column, or _key', async (t) => {
