@@ -261,10 +261,13 @@ func (s *stand) setBackLocked() {
 	n, _ := s.model.last()
 	back := s.model.states[max(0, n-20)]
 	s.ledger.rows = maps.Clone(back.rows)
+	told := s.sim.Upper()
+	s.listen()
 	if s.era == 0 {
 		s.era++
+	} else {
+		s.sim.Advance(told + 1) // no time has two states
 	}
-	s.listen()
 	ts := s.sim.Upper() - 1 // nobody can read at an earlier time
 	s.create(back.rows)
 	var keys []string
