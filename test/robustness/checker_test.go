@@ -423,6 +423,29 @@ func TestCheckerOfUpdatesOnTheirWay(t *testing.T) {
 	}
 }
 
+// A client that reads late, of a row that there is no more: it holds the final
+// rows, none, before it has read the first.
+func TestCheckerOfLateReaders(t *testing.T) {
+	t.Parallel()
+	p := profileOf(kindRows)
+	p.Eager, p.Filter = false, "one row"
+	tried := 0
+	for id := 1; id < 12; id++ {
+		p.Where = where{op: "_eq", col: 0, args: []string{fmt.Sprint(id)}}
+		d := newIdeal(sample(4), p, 20)
+		gone := slices.IndexFunc(d.m.states[20:], func(s *state) bool { return len(d.v.rows(s)) == 0 })
+		if gone <= 0 {
+			continue
+		}
+		tried++
+		d.steps = slices.Insert(d.steps, 1, &step{What: stepQuiet, State: 20 + gone})
+		d.expect(t, "")
+	}
+	if tried == 0 {
+		t.Error("the sample has no such row")
+	}
+}
+
 func TestCheckerOfAnswers(t *testing.T) {
 	t.Parallel()
 	m := sample(4)

@@ -475,12 +475,10 @@ func (r *replay) quiet(s *step) {
 		return
 	}
 	if !r.p.frames() && r.p.Kind != kindQuery {
-		if r.unseen(s.State) {
-			return
+		if !r.told || r.unseen(s.State) {
+			return // without rows it may not have read any yet
 		}
-		if r.told {
-			r.border(r.time)
-		}
+		r.border(r.time)
 		r.arrive([]int{s.State})
 	}
 	if r.p.Filter == "{}" && slices.Contains(r.p.Select, balance) {
