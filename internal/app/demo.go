@@ -93,7 +93,8 @@ func (w *world) greet(out io.Writer, addr net.Addr) {
 	_, _ = fmt.Fprintf(out, `
   tycostream demo: %d instruments, %g price changes a second
 
-    rows that move     curl -N http://%[3]s/stream/live_pnl
+    rows that move     http://%[3]s                in a grid
+                       curl -N http://%[3]s/stream/live_pnl
     playground         http://%[3]s/playground
     GraphQL            http://%[3]s/graphql        POST, GET, WebSocket, server-sent events
     health, metrics    http://%[3]s/readyz         http://%[3]s/metrics

@@ -115,6 +115,9 @@ test('the page: triggers and sources', async (t) => {
     const card = page.getByRole('article', { name: 'Source live_pnl' });
     await card.getByText('live', { exact: true }).waitFor();
     await until('a rate', async () => /Changes\/s\s*[1-9]/.test(await card.innerText()));
+    // The header tells of the source, though nobody looks at its rows.
+    await until('live', async () => (await page.locator('.vitals .pill').innerText()) === 'live');
+    await until('rows, a rate, an age', async () => /^live\s*100 rows\s*[1-9]\d*\s*updates\/s\s*[\d.]+ m?s old$/.test(await page.locator('.vitals').innerText()));
     await card.getByText('Columns').click();
     await card.getByText('net_position').waitFor();
     await picture(page, 'sources');

@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { h } from './dom.js';
 import { Notices } from './notices.js';
 import { pages } from './pages.js';
+import { sourceReading } from './source-reading.js';
 import { SourcesList } from './sources-list.js';
 import { Tabs } from './tabs.js';
 import { startTheme } from './theme.js';
@@ -51,6 +52,7 @@ const ctx: Context = {
 };
 
 const vitals = new Vitals();
+vitals.watch(() => sourceReading(sources, ctx.selected.get())); // until the grid knows better
 const tabs = new Tabs(pages(vitals), ctx);
 
 document.getElementById('live')!.replaceChildren(

@@ -37,6 +37,8 @@ const every = 2000; // milliseconds
  */
 export class SourcesList {
   readonly value = new Value<readonly SourceInfo[] | undefined>(undefined);
+  /** The gateway has not answered last time. */
+  away = false;
   readonly #request: Context['request'];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = false;
@@ -66,9 +68,11 @@ export class SourcesList {
   async #ask(): Promise<void> {
     this.#asking = true;
     try {
-      this.value.set(this.#stale ? await this.#describe() : await this.#look());
+      const sources = this.#stale ? await this.#describe() : await this.#look();
+      this.away = false;
+      this.value.set(sources);
     } catch {
-      // The last known list stays; the connection's state is shown elsewhere.
+      this.away = true; // the last known list stays
     }
     this.#asking = false;
     clearTimeout(this.#timer);

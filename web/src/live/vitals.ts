@@ -7,6 +7,8 @@ export interface Reading {
   readonly received: number;
   /** The age of the data in milliseconds. */
   readonly age: number | undefined;
+  /** Of who does not say it by {@link Vitals.state}. */
+  readonly state?: readonly [state: string, text: string, detail: string];
 }
 
 const every = 500; // milliseconds
@@ -23,7 +25,7 @@ export class Vitals {
   readonly #line = svg('polyline', { points: '' });
   readonly #rates: number[] = new Array<number>(points).fill(0);
   #read: (() => Reading | undefined) | undefined;
-  #last = { received: 0, at: 0 };
+  #last: { readonly received: number | undefined; readonly at: number } = { received: undefined, at: 0 };
 
   constructor() {
     const spark = svg('svg', { class: 'spark', viewBox: `0 0 ${width} ${height}`, width, height, 'aria-hidden': 'true' }, this.#line);
@@ -46,17 +48,19 @@ export class Vitals {
   /** Looks there twice a second from now on. */
   watch(read: () => Reading | undefined): void {
     this.#read = read;
-    this.#last = { received: read()?.received ?? 0, at: performance.now() };
+    this.#last = { received: read()?.received, at: performance.now() };
     this.#tick();
   }
 
   #tick(): void {
     const reading = this.#read?.();
+    if (reading?.state) this.state(...reading.state);
     const now = performance.now();
     const seconds = (now - this.#last.at) / 1000;
     if (seconds < 0.2) return this.#show(reading, this.#rates.at(-1)!);
-    const rate = Math.max((reading?.received ?? 0) - this.#last.received, 0) / seconds;
-    this.#last = { received: reading?.received ?? 0, at: now };
+    const { received } = this.#last;
+    const rate = reading && received !== undefined ? Math.max(reading.received - received, 0) / seconds : 0;
+    this.#last = { received: reading?.received, at: now };
     this.#rates.push(rate);
     this.#rates.shift();
     const recent = this.#rates.slice(-4); // two seconds: a database that ticks once a second is steady too
