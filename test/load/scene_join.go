@@ -103,7 +103,9 @@ func (p *plan) idle(ctx context.Context) error {
 			}
 			heap, resident := over(rs, func(r result) float64 { return r.idle.InUse }), over(rs, func(r result) float64 { return r.idle.Resident })
 			rows = append(rows, []any{n, filter, heap, resident})
-			p.judge(resident.median < 10<<10, fmt.Sprintf("%d idle connections, filter: %s", n, filter), "< 10 KiB each", "%v B resident", resident)
+			if filters == 0 {
+				p.judge(resident.median < 10<<10, fmt.Sprintf("%d idle connections", n), "< 10 KiB each", "%v B resident", resident)
+			}
 		}
 	}
 	return nil

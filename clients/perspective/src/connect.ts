@@ -5,6 +5,9 @@ import { shapeOf, type Shape } from './shape.js';
 import { Sink } from './sink.js';
 import type { ConnectedTable, ConnectOptions } from './types.js';
 
+/** Deliveries a second: a browser that is told more often than it draws has less time to draw. */
+const screenRate = 60;
+
 /**
  * Makes a Perspective table that follows a source. Resolves when the gateway
  * has accepted the subscription and the table is there; its rows have come when
@@ -12,7 +15,8 @@ import type { ConnectedTable, ConnectOptions } from './types.js';
  * `signal` gives up; a gateway that is away is waited for.
  */
 export async function connect<W = Where>(client: Client, source: string, options: ConnectOptions<W>): Promise<ConnectedTable<W>> {
-  const { perspective, columns, maxRate, maxRows, signal } = options;
+  const { perspective, columns, maxRows, signal } = options;
+  const maxRate = options.maxRate === Infinity ? undefined : (options.maxRate ?? screenRate);
   let travel = await travelOf(client, source, options);
   const open: Beginning<W>['open'] = (where, exact) => {
     const numbers = exact ? 'EXACT' : travel.numbers;

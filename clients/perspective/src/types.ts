@@ -32,7 +32,11 @@ export interface ConnectOptions<W = Where> {
    * are there: a row that is not comes to be. A fresh snapshot makes them null.
    */
   readonly extra?: Readonly<Record<string, ColumnType>> | undefined;
-  /** At most so many deliveries a second from the gateway. */
+  /**
+   * At most so many deliveries a second from the gateway, each the whole
+   * difference. Default 60, as many as a screen can show; `Infinity`: each change
+   * as it comes.
+   */
   readonly maxRate?: number | undefined;
   /** Rows to a message at most; the gateway's own limit without it. */
   readonly maxRows?: number | undefined;

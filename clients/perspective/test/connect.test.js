@@ -219,6 +219,13 @@ test('connect resolves when the gateway has accepted, and ready with the rows', 
   assert.equal(things.age(), 5);
 });
 
+test('the gateway is asked for as many deliveries as a screen can show, or for all', async (t) => {
+  for (const [maxRate, asked] of [[undefined, 60], [4, 4], [Infinity, undefined]]) {
+    const { live } = await connected(t, { maxRate });
+    assert.equal(live.options.maxRate, asked);
+  }
+});
+
 test('connect rejects with what the gateway objects to', async () => {
   const client = new FakeClient(trades);
   const refused = connect(client, 'things', { perspective, where: { nope: 1 } });
