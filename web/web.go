@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -62,9 +63,13 @@ type file struct {
 	encoded     [len(encodings)]body // empty where there is none
 }
 
+// body is what a file holds. It stays where it is embedded: reading it all would
+// have it in memory twice.
 type body struct {
-	content []byte
-	etag    string
+	root fs.FS
+	name string
+	size int64
+	etag string
 }
 
 type handler struct{ files map[string]*file }
@@ -111,7 +116,7 @@ func load(build fs.FS) (map[string]*file, error) {
 		}
 		for i, e := range encodings {
 			b, err := read(root, name+e.suffix)
-			if err == nil && len(b.content) < len(f.plain.content) {
+			if err == nil && b.size < f.plain.size {
 				f.encoded[i] = b
 			}
 		}
@@ -122,12 +127,23 @@ func load(build fs.FS) (map[string]*file, error) {
 }
 
 func read(root fs.FS, name string) (body, error) {
-	content, err := fs.ReadFile(root, name)
-	if err != nil {
+	sum := sha256.New()
+	b := body{root: root, name: name}
+	var err error
+	if b.size, err = b.writeTo(sum); err != nil {
 		return body{}, err
 	}
-	sum := sha256.Sum256(content)
-	return body{content, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+	b.etag = `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]) + `"`
+	return b, nil
+}
+
+func (b *body) writeTo(w io.Writer) (int64, error) {
+	f, err := b.root.Open(b.name)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.Copy(w, f)
 }
 
 // ServeHTTP implements [http.Handler].
@@ -158,7 +174,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	chosen := f.plain
 	header.Add("Vary", "Accept-Encoding")
 	for i, b := range f.encoded {
-		if b.content != nil && accepts(r.Header.Values("Accept-Encoding"), encodings[i].name) {
+		if b.name != "" && accepts(r.Header.Values("Accept-Encoding"), encodings[i].name) {
 			chosen = b
 			header.Set("Content-Encoding", encodings[i].name)
 			break
@@ -175,11 +191,11 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header.Set("Content-Type", f.contentType)
-	header.Set("Content-Length", strconv.Itoa(len(chosen.content)))
+	header.Set("Content-Length", strconv.FormatInt(chosen.size, 10))
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = w.Write(chosen.content) // a client that has gone is nobody's fault
+	_, _ = chosen.writeTo(w) // a client that has gone is nobody's fault
 }
 
 // accepts reports whether the values of Accept-Encoding allow a coding. Its
