@@ -294,8 +294,8 @@ func (d *dead) alive(ctx context.Context) (spread, error) {
 
 func (d *dead) judge(what string) {
 	p := d.plan
-	bound := d.before + uint64(d.all)*1024 + 64<<20 //nolint:gosec // not negative
-	p.judge(max(d.waiting, d.after) <= bound, fmt.Sprintf("%d deliveries wait for an %s: RSS", d.all, what), "<= 1 KiB each and 64 MiB more",
+	bound := d.before + uint64(d.all)*3*1024 //nolint:gosec // not negative
+	p.judge(max(d.waiting, d.after) <= bound, fmt.Sprintf("%d deliveries wait for an %s: RSS", d.all, what), "<= 3 KiB more each, the garbage collector's room included",
 		"%s MiB, %s before", mebibytes(max(d.waiting, d.after)), mebibytes(d.before))
 	p.judge(d.back < 5*time.Second, "the same, kill -9: back to delivering", "< 5 s", "%.1f s", d.back.Seconds())
 	p.judge(max(d.latency[1].P99, d.latency[2].P99) <= 2*d.latency[0].P99+10*time.Millisecond, "the same, another trigger's deliveries", "p99 as without it (<= 2 x and 10 ms)",
