@@ -76,6 +76,11 @@ test('the page: grid', { timeout: 600_000 }, async (t) => {
     }
     t.diagnostic(`first rows after ${times.map(Math.round)} ms`);
     assert.ok(Math.min(...times) < 4000, String(times)); // 1.5 s on a machine that has nothing else to do
+    const weight = await page.evaluate(() => performance.getEntries()
+      .filter(({ name, decodedBodySize }) => decodedBodySize !== undefined && !name.endsWith('/graphql'))
+      .reduce((sum, { decodedBodySize }) => sum + decodedBodySize, 0));
+    t.diagnostic(`it weighs ${weight} bytes`);
+    assert.ok(weight > 4e6 && weight < 4.5e6, `${weight} bytes`);
   });
 
   await within('a filter narrows, another widens', async (g) => {

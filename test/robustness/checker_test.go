@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -431,7 +432,7 @@ func TestCheckerOfLateReaders(t *testing.T) {
 	p.Eager, p.Filter = false, "one row"
 	tried := 0
 	for id := 1; id < 12; id++ {
-		p.Where = where{op: "_eq", col: 0, args: []string{fmt.Sprint(id)}}
+		p.Where = where{op: "_eq", col: 0, args: []string{strconv.Itoa(id)}}
 		d := newIdeal(sample(4), p, 20)
 		gone := slices.IndexFunc(d.m.states[20:], func(s *state) bool { return len(d.v.rows(s)) == 0 })
 		if gone <= 0 {
