@@ -10,13 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tycostream/tycostream/test/gatewaylog"
 )
 
 // gateway is the binary in a process of its own, which can be killed and
@@ -29,28 +30,10 @@ type gateway struct {
 
 	mu     sync.Mutex // guards what follows
 	cmd    *exec.Cmd
-	output *output
+	output *gatewaylog.Log
 	addr   string
 	exited chan struct{} // closed when the process has ended
 	errors bool          // its log may have some
-}
-
-// output collects what a process writes.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // quick are settings under which a test need not wait for what people can wait for.
@@ -95,8 +78,6 @@ func start(t *testing.T, schema string, args []string, env ...string) *gateway {
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 
-var listening = regexp.MustCompile(`"listening","address":"([^"]+)"`)
-
 func (g *gateway) start(port string) {
 	g.t.Helper()
 	g.spawn(port)
@@ -116,7 +97,7 @@ func (g *gateway) spawn(port string) {
 	cmd := exec.Command(binary, g.args...) //nolint:noctx // ends by kill, which waits
 	cmd.Dir = g.dir
 	cmd.Env = append([]string{"GRAPHQL_PORT=" + port}, g.env...)
-	out := &output{}
+	out := &gatewaylog.Log{}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		g.t.Fatal(err)
@@ -138,10 +119,10 @@ func (g *gateway) listens() {
 	out, exited := g.output, g.exited
 	g.mu.Unlock()
 	eventually(g.t, "the gateway listens", func() error {
-		if m := listening.FindStringSubmatch(out.String()); m != nil {
+		if addr := out.Address(); addr != "" {
 			g.mu.Lock()
 			defer g.mu.Unlock()
-			g.addr = m[1]
+			g.addr = addr
 			return nil
 		}
 		select {

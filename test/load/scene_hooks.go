@@ -58,19 +58,27 @@ func arrived(ctx context.Context, r *rig.Rig, n int) error {
 	})
 }
 
-// webhooks measures how many signed deliveries a gateway makes in a second, from
-// the database to the receiver, each FIRE and CLEAR on disk before it is sent.
-func (p *plan) webhooks(ctx context.Context) error {
+// rigged builds the gateway, and prints a table of the rows that measure adds,
+// also of those before an error.
+func (p *plan) rigged(ctx context.Context, title, header string, measure func(ctx context.Context, binary string, add func(cells ...any)) error) error {
 	binary, remove, err := rig.Build(ctx)
 	if err != nil {
 		return err
 	}
 	defer remove()
 	var rows [][]any
-	defer func() {
-		p.table("Signed deliveries over loopback; database, gateway and receiver share the machine",
-			"TRIGGER_SYNC\tdelivered per s\tgateway CPU per delivery, us\tothers, %", rows)
-	}()
+	defer func() { p.table(title, header, rows) }()
+	return measure(ctx, binary, func(cells ...any) { rows = append(rows, cells) })
+}
+
+// webhooks measures how many signed deliveries a gateway makes in a second, from
+// the database to the receiver, each FIRE and CLEAR on disk before it is sent.
+func (p *plan) webhooks(ctx context.Context) error {
+	return p.rigged(ctx, "Signed deliveries over loopback; database, gateway and receiver share the machine",
+		"TRIGGER_SYNC\tdelivered per s\tgateway CPU per delivery, us\tothers, %", p.webhookSyncs)
+}
+
+func (p *plan) webhookSyncs(ctx context.Context, binary string, add func(...any)) error {
 	for _, c := range []struct {
 		sync   string
 		target float64
@@ -84,7 +92,7 @@ func (p *plan) webhooks(ctx context.Context) error {
 			rates, costs, weathers = append(rates, rate), append(costs, cost), append(weathers, others)
 		}
 		rate := figures(rates)
-		rows = append(rows, []any{c.sync, rate, figures(costs), figures(weathers)})
+		add(c.sync, rate, figures(costs), figures(weathers))
 		p.judge(rate.median >= c.target, "signed deliveries, TRIGGER_SYNC="+c.sync, fmt.Sprintf(">= %.0f/s", c.target), "%v/s", rate)
 	}
 	return nil
@@ -111,7 +119,7 @@ func (p *plan) webhookRound(ctx context.Context, binary, sync string) (rate, cos
 		if got, err := r.Receiver.Count(); err != nil {
 			return 0, 0, 0, err
 		} else if flow.told-got > outstanding {
-			if err := pause(ctx, time.Millisecond); err != nil {
+			if err := until(ctx, time.Now().Add(time.Millisecond)); err != nil {
 				return 0, 0, 0, err
 			}
 			continue
@@ -132,17 +140,6 @@ func (p *plan) webhookRound(ctx context.Context, binary, sync string) (rate, cos
 	return float64(n) / took.Seconds(), microseconds(cpu) / float64(n), w.others(cpu + cpuNow().minus(own).total()), nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // trigger is one in schema.yaml.
 func trigger(name, url, fire string) string {
 	return fmt.Sprintf("      %s: {webhook: %q, fire: {%s}}\n", name, url, fire)
@@ -151,22 +148,17 @@ func trigger(name, url, fire string) string {
 // deadHook has many deliveries wait for an endpoint that is dead, and looks at
 // memory, at another trigger's deliveries, and at a restart by kill -9.
 func (p *plan) deadHook(ctx context.Context) error {
-	binary, remove, err := rig.Build(ctx)
-	if err != nil {
-		return err
-	}
-	defer remove()
-	var rows [][]any
-	defer func() {
-		p.table("Deliveries that wait for a dead endpoint",
-			"endpoint\twaiting\tRSS without, MiB\tRSS with, MiB\tafter kill -9, MiB\tback after, s\tothers' p50, p99, max without, ms\twith\tafter kill -9\tothers, %", rows)
-	}()
+	return p.rigged(ctx, "Deliveries that wait for a dead endpoint",
+		"endpoint\twaiting\tRSS without, MiB\tRSS with, MiB\tafter kill -9, MiB\tback after, s\tothers' p50, p99, max without, ms\twith\tafter kill -9\tothers, %", p.deadKinds)
+}
+
+func (p *plan) deadKinds(ctx context.Context, binary string, add func(...any)) error {
 	for _, kind := range []string{"refuses", "hangs"} {
 		row, err := p.deadRound(ctx, binary, kind)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
-		rows = append(rows, row)
+		add(row...)
 	}
 	return nil
 }
@@ -305,15 +297,10 @@ func (d *dead) judge(what string) {
 // manyTriggers compares what a change costs a gateway with one trigger and with
 // ten thousand, each with a condition on a row of its own.
 func (p *plan) manyTriggers(ctx context.Context) error {
-	binary, remove, err := rig.Build(ctx)
-	if err != nil {
-		return err
-	}
-	defer remove()
-	var rows [][]any
-	defer func() {
-		p.table("What a change of a row costs the whole gateway, by triggers", "triggers\tcondition\tCPU per change, us\tothers, %", rows)
-	}()
+	return p.rigged(ctx, "What a change of a row costs the whole gateway, by triggers", "triggers\tcondition\tCPU per change, us\tothers, %", p.triggerNumbers)
+}
+
+func (p *plan) triggerNumbers(ctx context.Context, binary string, add func(...any)) error {
 	n := p.clients(10_000)
 	for _, c := range []struct{ name, fire string }{
 		{"id: {_eq: N}", "id: {_eq: %d}"},
@@ -331,7 +318,7 @@ func (p *plan) manyTriggers(ctx context.Context) error {
 			}
 			f := figures(costs)
 			medians = append(medians, f.median)
-			rows = append(rows, []any{triggers, c.name, f, figures(weathers)})
+			add(triggers, c.name, f, figures(weathers))
 		}
 		p.judge(medians[1] <= 2*medians[0], fmt.Sprintf("%d triggers, %s: cost of a change", n, c.name), "<= 2 x one trigger's", "%.2f us, %.2f with one", medians[1], medians[0])
 	}

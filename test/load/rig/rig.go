@@ -23,13 +23,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/tycostream/tycostream/internal/mzsim"
+	"github.com/tycostream/tycostream/test/gatewaylog"
 )
 
 // Table is the source's name.
@@ -54,7 +54,7 @@ type Rig struct {
 
 	env    []string
 	cmd    *exec.Cmd
-	output *lockedBuffer
+	output *gatewaylog.Log
 	addr   string
 }
 
@@ -169,11 +169,9 @@ func (r *Rig) Start(ctx context.Context, triggers string, env ...string) error {
 	return r.Again(ctx)
 }
 
-var listening = regexp.MustCompile(`"listening","address":"([^"]+)"`)
-
 // Again starts the gateway once more, in the directory that it had.
 func (r *Rig) Again(ctx context.Context) error {
-	r.output = &lockedBuffer{}
+	r.output = &gatewaylog.Log{}
 	r.cmd = exec.Command(r.binary, "serve") //nolint:gosec,noctx // our own binary; it ends by Kill
 	r.cmd.Dir, r.cmd.Env = r.dir, r.env
 	r.cmd.Stdout, r.cmd.Stderr = r.output, r.output
@@ -181,11 +179,11 @@ func (r *Rig) Again(ctx context.Context) error {
 		return err
 	}
 	return r.Wait(ctx, "the gateway listens", func() error {
-		m := listening.FindStringSubmatch(r.output.String())
-		if m == nil {
+		addr := r.output.Address()
+		if addr == "" {
 			return errors.New(r.output.String())
 		}
-		r.addr = m[1]
+		r.addr = addr
 		return nil
 	})
 }
@@ -306,22 +304,4 @@ func (r *Rig) CPU() (time.Duration, error) {
 func (r *Rig) Log() string {
 	text := r.output.String()
 	return text[max(0, len(text)-2000):]
-}
-
-// lockedBuffer is a buffer that two goroutines use.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
