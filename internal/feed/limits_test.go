@@ -114,7 +114,7 @@ func commit(t *testing.T, f *feed.Feed, changes []relation.Change) {
 // which only the last says so, and no event of it is kept in memory per view.
 func TestGiantTimes(t *testing.T) { //nolint:paralleltest // it measures allocations
 	const n, views = 10_000, 24
-	f := feed.New(schema(), feed.Config{RingBytes: 100_000})
+	f := feed.New(schema(), feed.Config{RingBytes: 100_000, Heartbeat: time.Hour})
 	defer f.Close()
 	var all []*follower
 	for i := range views {

@@ -47,7 +47,10 @@ func TestKill(t *testing.T) {
 			srv := httptest.NewServer(h)
 			defer srv.Close()
 			dir := t.TempDir()
-			for run := range *rounds {
+			for run := 0; run < *rounds || h.few(); run++ { // a slow machine takes more rounds
+				if run == 20**rounds {
+					t.Fatal("hardly anything is accepted: the test does nothing")
+				}
 				lifetime := time.Duration(50+rand.IntN(400)) * time.Millisecond
 				h.child(t, dir, srv.URL, fmt.Sprintf("%s %d", sync, run), lifetime)
 			}
@@ -153,6 +156,13 @@ func (h *history) checkStates(t *testing.T, found map[string]string) {
 	}
 }
 
+// few reports whether too little was accepted yet for the test to mean much.
+func (h *history) few() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.accepted) < 100
+}
+
 func (h *history) check(t *testing.T) {
 	t.Helper()
 	h.mu.Lock()
@@ -179,9 +189,6 @@ func (h *history) check(t *testing.T) {
 		if !seen[id] {
 			t.Errorf("%s was accepted and never delivered", id)
 		}
-	}
-	if len(h.accepted) < 100 {
-		t.Errorf("only %d accepted: the test does nothing", len(h.accepted))
 	}
 	t.Logf("%d accepted, %d deliveries, %d repeats", len(h.accepted), len(h.got), h.repeats)
 }
