@@ -98,14 +98,14 @@ func TestPingClock(t *testing.T) {
 			}
 		}
 		for i := 1; i <= 100; i++ { // twenty minutes
-			op, _, err := c.next()
+			op, text, err := c.next()
 			if op != wsframe.Ping || b.since() != time.Duration(i)*12*time.Second {
 				b.Fatalf("%d: op %d, %v after %v", i, op, err, b.since())
 			}
 			if _, ka, err := c.next(); ka != `{"type":"ka"}` {
 				b.Fatal(ka, err)
 			}
-			c.say(wsframe.Pong, "")
+			c.say(wsframe.Pong, text)
 		}
 		for range 2 { // one more ping and ka, not answered
 			if _, _, err := c.next(); err != nil {

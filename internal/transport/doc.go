@@ -38,6 +38,6 @@
 // so the cursor conflates; see package delivery. A client of the others blocks
 // its own goroutine, which holds one pull's bytes. Either is cut off when it
 // takes nothing for Options.SlowClientTimeout. Unanswered pings end a
-// connection only if nothing but pings was sent: a client that has data to read
-// and does not is slow, not dead.
+// connection only if hardly anything but pings was sent: a client that has data
+// to read and does not is slow, not dead.
 package transport

@@ -9,8 +9,8 @@
 //	}
 //	s.Abort()
 //
-// Unanswered pings end a connection only if nothing but pings was sent: a peer
-// that has data to read and does not is slow, not dead. What ends a connection
+// Unanswered pings end a connection only if hardly anything but pings was sent: a
+// peer that has data to read and does not is slow, not dead. What ends a connection
 // from here is told by a close frame; what still comes is thrown away until the
 // peer has closed as well, for [CloseWait] at most.
 //

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -41,11 +42,10 @@ type Socket struct {
 	reader *wsframe.Reader
 
 	// The reading goroutine's own.
-	heard    bool      // something came since the last tick
-	pinged   bool      // a ping is unanswered
-	life     time.Time // when something last came
-	lifeSent uint64    // what the socket had taken by then
-	pings    uint64    // bytes of the pings since
+	heard  bool      // something came since the last tick
+	pinged bool      // and nothing since a ping
+	life   time.Time // when something last came
+	read   uint64    // bytes that the peer has read for certain
 
 	mu      sync.Mutex // guards what follows; taken alone
 	closing bool
@@ -169,38 +169,52 @@ func (s *Socket) Read(expired func() bool, shut func(code int, reason string)) (
 			}
 		case wsframe.Binary:
 			shut(CodeBadMessage, "Invalid message received: send text frames")
-		case wsframe.Pong, wsframe.Continuation:
+		case wsframe.Pong:
+			s.answered(m.Payload)
+		case wsframe.Continuation:
 		}
 	}
 }
 
+// little is the data that a peer which is gone may have been sent: an
+// acknowledgment, a few frames that say that nothing happened.
+const little = 1 << 10
+
 // ping runs at each tick: it decides whether the peer is alive, and pings.
-// While the socket is full nothing can be decided. A peer that was sent data
-// and is silent may just not read: it has SlowTimeout; one that was sent
-// nothing but a ping and did not answer is gone.
+// While the socket is full nothing can be decided. A silent peer that has more
+// than a little to read may just not read it: it has SlowTimeout. One without
+// did not answer a ping and is gone.
+//
+// A ping says how much was sent before it, and the pong says that again.
 func (s *Socket) ping() (alive bool) {
 	now := time.Now()
 	defer s.Arm(s.cfg.PingInterval)
 	if s.heard || s.conn.Blocked() {
 		s.life, s.heard, s.pinged = now, false, false
-		s.lifeSent, s.pings = s.conn.Sent(), 0
 	}
 	if s.conn.Blocked() {
 		return true
 	}
-	if s.pinged {
-		idle := s.conn.Sent() <= s.lifeSent+s.pings
-		if idle || now.Sub(s.life) > s.cfg.SlowTimeout {
-			return false
-		}
+	sent := s.conn.Sent()
+	if s.pinged && (sent-s.read <= little || now.Sub(s.life) > s.cfg.SlowTimeout) {
+		return false
 	}
-	frames := wsframe.AppendHeader(nil, wsframe.Ping, 0)
+	frames := wsframe.Append(nil, wsframe.Ping, binary.BigEndian.AppendUint64(nil, sent))
 	if s.cfg.Beat != nil {
 		frames = wsframe.Append(frames, wsframe.Text, s.cfg.Beat)
 	}
 	s.pinged = true
-	s.pings += uint64(len(frames))
 	return s.conn.Send(frames) == nil
+}
+
+// answered takes what a pong says. It may be anything: none need be an answer.
+func (s *Socket) answered(pong []byte) {
+	if len(pong) != 8 {
+		return
+	}
+	if at := binary.BigEndian.Uint64(pong); at > s.read && at <= s.conn.Sent() {
+		s.read = at
+	}
 }
 
 // readFailed closes after an error. What still comes is thrown away for a

@@ -137,25 +137,72 @@ func TestPings(t *testing.T) {
 	})
 }
 
-// Who was sent nothing but a ping and is silent is gone; who was sent data may
-// just not read it, for a while.
+// Who was sent hardly anything but a ping and is silent is gone; who was sent
+// data may just not read it, for a while, whenever it was sent.
 func TestSilentPeers(t *testing.T) {
-	for data, want := range map[string]time.Duration{"": 13 * time.Second, "data": 63 * time.Second} {
-		inBubble(t, socket.Config{}, nil, func(b *bubble) {
-			for {
-				op, _, err := b.next()
-				if err != nil {
-					break
+	for _, tt := range []struct {
+		name        string
+		first, then int // messages of 100 bytes: before the first ping, and after each
+		answers     int // of the first pings
+		want        time.Duration
+	}{
+		{"nothing", 0, 0, 0, 13 * time.Second},
+		{"a little", 1, 1, 0, 13 * time.Second},
+		{"data", 0, 15, 0, 73 * time.Second},
+		{"a snapshot and no more", 15, 0, 0, 73 * time.Second},
+		{"a snapshot that was read", 15, 0, 2, 33 * time.Second},
+		{"a snapshot that was read, and data", 15, 15, 2, 93 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, socket.Config{}, nil, func(b *bubble) {
+				send := func(n int) {
+					for range n {
+						b.Send([]byte(strings.Repeat("x", 100)))
+					}
 				}
-				if op == wsframe.Ping && data != "" {
-					b.Send([]byte(data))
+				go send(tt.first)
+				b.say(wsframe.Text, "hello")
+				for pings := 0; ; {
+					op, text, err := b.next()
+					if err != nil {
+						break
+					}
+					if op != wsframe.Ping {
+						continue
+					}
+					if pings++; pings <= tt.answers {
+						b.say(wsframe.Pong, text)
+					}
+					go send(tt.then)
 				}
-			}
-			if b.since() != want {
-				b.Errorf("%q: ended after %v", data, b.since())
-			}
+				if b.since() != tt.want {
+					b.Errorf("ended after %v", b.since())
+				}
+			})
 		})
 	}
+}
+
+// What a pong holds may be anything.
+func TestForgedPongs(t *testing.T) {
+	inBubble(t, socket.Config{}, nil, func(b *bubble) {
+		for _, text := range []string{"x", strings.Repeat("\xff", 8), strings.Repeat("\x00", 8), "123456789"} {
+			if op, _, err := b.next(); op != wsframe.Ping {
+				b.Fatal(op, err)
+			}
+			b.say(wsframe.Pong, text)
+		}
+		for range 15 {
+			b.Send([]byte(strings.Repeat("x", 100)))
+			_, _, _ = b.next()
+		}
+		for err := error(nil); err == nil; {
+			_, _, err = b.next()
+		}
+		if b.since() != 113*time.Second {
+			b.Errorf("ended after %v", b.since())
+		}
+	})
 }
 
 func TestExpiry(t *testing.T) {
