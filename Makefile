@@ -9,7 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 TOOL    := go tool -modfile=tools.mod
 # In CI every test runs anew, whatever the build cache remembers.
-TESTFLAGS ?= -timeout 10m $(if $(CI),-count=1)
+TESTFLAGS ?= -timeout 20m $(if $(CI),-count=1)
 FUZZTIME  ?= 10s
 BENCH     ?= .
 BENCHTIME ?= 1s

@@ -121,7 +121,7 @@ func (w *world) until(handler graphql.ResponseHandler, status string) string {
 // the store has noted it.
 func (w *world) becomes(query, want string) {
 	w.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(time.Millisecond) {
 		got := w.mustAsk(query, "")
 		if got == want || time.Now().After(deadline) {
 			w.equal(query, got, want)

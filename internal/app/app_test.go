@@ -117,7 +117,7 @@ func (g *gateway) query(document string) string {
 // eventually repeats ask until its answer holds want.
 func eventually(t *testing.T, want string, ask func() string) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()

@@ -174,7 +174,7 @@ func (c *retrier) settle(t *testing.T) error {
 		}
 		select {
 		case <-c.wake:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			return fmt.Errorf("%s: rests with %d rows, want %d, and is not woken", c.name, len(c.rows), len(want))
 		}
 	}

@@ -209,7 +209,7 @@ func (c *follower) converge(f *feed.Feed, rows state) error {
 		}
 		select {
 		case <-c.wake:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			return fmt.Errorf("%s: rests with %d rows, want %d, and is not woken", c.name, len(c.rows), len(want))
 		}
 	}

@@ -51,7 +51,7 @@ func TestCutAfterBytes(t *testing.T) {
 		tx.Insert("t", 100+i, "new")
 	}
 	write(t, sim, tx)
-	_ = w.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = w.c.SetReadDeadline(time.Now().Add(time.Minute))
 	rest, err := io.ReadAll(w.c)
 	if err != nil || len(rest) != 50 {
 		t.Errorf("%d bytes before the cut, %v", len(rest), err)
@@ -88,7 +88,7 @@ func TestCutPlaces(t *testing.T) {
 			w := streaming(t, sim)
 			sim.Faults().CutAt(c.place, 0)
 			write(t, sim, new(mzsim.Tx).Insert("t", 7, "a").Insert("t", 8, "b").Insert("t", 9, "c"))
-			_ = w.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			_ = w.c.SetReadDeadline(time.Now().Add(time.Minute))
 			data, err := io.ReadAll(w.c)
 			if err != nil {
 				t.Fatal(err)
@@ -158,7 +158,7 @@ func TestStall(t *testing.T) {
 		t.Fatal("a stalled server still listens")
 	}
 	release()
-	_ = w.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = w.c.SetReadDeadline(time.Now().Add(time.Minute))
 	if l := w.next(); !strings.HasPrefix(l, "d ") {
 		t.Errorf("after the stall: %q", l)
 	}
@@ -213,7 +213,7 @@ func TestInjectedErrors(t *testing.T) {
 // waitFor polls a condition.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

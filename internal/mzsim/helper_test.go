@@ -107,7 +107,7 @@ func (w *wire) send(msgs ...pgproto3.FrontendMessage) {
 // next reads one message as a line of text: its letter, then what matters.
 func (w *wire) next() string {
 	w.t.Helper()
-	_ = w.c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = w.c.SetReadDeadline(time.Now().Add(time.Minute))
 	m, err := w.fe.Receive()
 	if err != nil {
 		return "EOF"

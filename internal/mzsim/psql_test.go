@@ -50,7 +50,7 @@ func psql(t *testing.T, port string, env []string, commands ...string) (string, 
 	for _, c := range commands {
 		args = append(args, "-c", c)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bin, args...)
 	cmd.Env = append(append(os.Environ(), "PGOPTIONS=--welcome_message=off", "PGPASSWORD="), env...)

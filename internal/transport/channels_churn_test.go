@@ -37,7 +37,7 @@ type follower struct {
 
 // next takes the next message; it is empty when something is wrong.
 func (f *follower) next() string {
-	_ = f.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = f.SetReadDeadline(time.Now().Add(time.Minute))
 	_, text, err := f.ReadMessage()
 	if err == nil {
 		err = f.take(text)

@@ -222,7 +222,7 @@ func (c *client) ask(kind, id, query string) {
 
 func (c *client) next() string {
 	c.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	_, text, err := c.ReadMessage()
 	if err != nil {
 		c.Fatalf("read: %v", err)
@@ -240,7 +240,7 @@ func (c *client) want(text string) {
 // wantClose skips messages until the server closes.
 func (c *client) wantClose(code int, reason string) {
 	c.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		_, _, err := c.ReadMessage()
 		if err == nil {
@@ -257,7 +257,7 @@ func (c *client) wantClose(code int, reason string) {
 // eventually polls until ok.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -23,7 +23,7 @@ func (g *gateway) dialRaw() *rawClient {
 		g.Fatal(err)
 	}
 	g.Cleanup(func() { _ = nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = fmt.Fprintf(nc, "GET /graphql HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: %s\r\n\r\n", protocolModern)
 	resp, err := http.ReadResponse(bufio.NewReaderSize(nc, 16), nil)

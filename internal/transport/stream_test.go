@@ -43,7 +43,7 @@ func (r *streamReader) want(lines ...string) {
 			if !ok || got != want {
 				r.Fatalf("got %q (%v), want %q", got, ok, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			r.Fatalf("nothing came, want %q", want)
 		}
 	}
@@ -72,7 +72,7 @@ func (r *streamReader) end() error {
 		if ok {
 			r.Fatalf("got %q, want the end", got)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		r.Fatal("it does not end")
 	}
 	return r.err

@@ -20,7 +20,7 @@ func TestPingsOverTLS(t *testing.T) {
 	c.SetPingHandler(func(string) error { return nil })
 	start := time.Now()
 	c.wantBroken()
-	if took := time.Since(start); took < 30*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(start); took < 30*time.Millisecond {
 		t.Errorf("after %v", took)
 	}
 	eventually(t, "gone", func() bool { return active(g.Stats()) == 0 })
@@ -29,7 +29,7 @@ func TestPingsOverTLS(t *testing.T) {
 // wantBroken reads until the connection breaks.
 func (c *client) wantBroken() {
 	c.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		_, _, err := c.ReadMessage()
 		if err == nil {
@@ -49,7 +49,7 @@ func TestCloseOverTLS(t *testing.T) {
 	c.say("junk")
 	c.wantClose(codeBadMessage, "not JSON")
 	raw, _ := c.NetConn().(*tls.Conn)
-	_ = raw.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = raw.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, err := raw.Read(make([]byte, 1)); n != 0 || err != io.EOF { //nolint:errorlint // exactly this
 		t.Errorf("%d bytes, %v after the close frame", n, err)
 	}

@@ -110,7 +110,7 @@ func TestOnTheRealStore(t *testing.T) {
 			fr := relation.Frontier{Time: uint64(now) + 1, Wall: worldStart + now}
 			must(t, f.Apply([]relation.Batch{{Time: fr.Time, Wall: fr.Wall, Changes: changes}}, fr))
 		}
-		for deadline := time.Now().Add(30 * time.Second); ; <-time.After(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; <-time.After(time.Millisecond) {
 			r.mu.Lock()
 			n := r.n
 			r.mu.Unlock()

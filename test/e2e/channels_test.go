@@ -51,7 +51,7 @@ func (c *channel) say(text string) {
 func (c *channel) want(texts ...string) {
 	c.t.Helper()
 	for _, want := range texts {
-		_ = c.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute))
 		_, got, err := c.conn.ReadMessage()
 		if err != nil || string(got) != want {
 			c.t.Fatalf("got  %s %v\nwant %s", got, err, want)

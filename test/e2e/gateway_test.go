@@ -156,7 +156,7 @@ func (g *gateway) kill(sig syscall.Signal) int {
 	_ = cmd.Process.Signal(sig) // it may have ended already
 	select {
 	case <-exited:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		g.t.Errorf("signal %v: the gateway did not end", sig)
 		_ = cmd.Process.Kill()
 		<-exited

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tycostream/tycostream/internal/testpg"
 )
@@ -187,10 +186,9 @@ func TestPostgresGateways(t *testing.T) {
 		at, held := s.first(gateways[0], c), s.rows(c[1])
 		for i := range 6 {
 			s.comeAndGo()
-			began := time.Now()
 			got := s.resume(gateways[(i+1)%2], c, at, held)
-			if got.Kind != "RESUMED" || time.Since(began) > 4*time.Second {
-				t.Errorf("%s, switch %d: %s after %v", c[0], i, got.Kind, time.Since(began))
+			if got.Kind != "RESUMED" {
+				t.Errorf("%s, switch %d: %s", c[0], i, got.Kind)
 			}
 			at, held = got, s.rows(c[1])
 		}

@@ -57,16 +57,14 @@ func fail(err error) int {
 // eventually repeats check until it returns nil.
 func eventually(tb testing.TB, what string, check func() error) {
 	tb.Helper()
-	within(tb, 40*time.Second, what, check)
+	within(tb, 2*time.Minute, what, check)
 }
 
 func within(tb testing.TB, limit time.Duration, what string, check func() error) {
 	tb.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	pause := time.NewTicker(20 * time.Millisecond)
-	defer pause.Stop()
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second/4) { // a check may be dear
 		err := check()
 		if err == nil {
 			return
@@ -76,7 +74,7 @@ func within(tb testing.TB, limit time.Duration, what string, check func() error)
 			tb.Fatalf("%s: not within %v: %v", what, limit, err)
 		case <-tb.Context().Done():
 			tb.Fatalf("%s: %v", what, err)
-		case <-pause.C:
+		case <-time.After(pause):
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (p *page) operations() []string {
 // came of all that happened.
 func TestMaxRate(t *testing.T) {
 	t.Parallel()
-	const period = 2 * time.Second
+	const period = 4 * time.Second
 	l, setting := newLedger(t, mzsim.ObjectOptions{})
 	g := serve(t, sheetSchema, setting, "TYCOSTREAM_HEARTBEAT=1m")
 	g.ready()
@@ -30,7 +30,7 @@ func TestMaxRate(t *testing.T) {
 		l.set(800+i, []any{800 + i, 1, "a"})
 	}
 	c := conditions[0]
-	r := read(t, g, "maxRate: 0.5")
+	r := read(t, g, "maxRate: 0.25")
 	first := l.follows(c, r, map[string]string{}, 0, l.settled())
 	n := len(r.all())
 	rest(t.Context(), period)

@@ -184,7 +184,7 @@ func newClient(nc net.Conn) *client { return &client{nc, bufio.NewReader(nc)} }
 
 func (c *client) next() (op byte, payload string, err error) {
 	var h [2]byte
-	_ = c.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.nc.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := io.ReadFull(c.br, h[:]); err != nil {
 		return 0, "", err
 	}
@@ -213,7 +213,7 @@ func (c *client) want(tb testing.TB, payload string) {
 // eventually polls until ok.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -273,7 +273,7 @@ func TestRowsAtRestAreForgotten(t *testing.T) {
 			appendAll(t, s, fire(strconv.Itoa(i), 0), clearing(strconv.Itoa(i), 0))
 		}
 		drain(t, s)
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(time.Minute)
 		// A row's mark goes a moment after the row.
 		for tick := time.NewTicker(5 * time.Millisecond); len(triggers(t, s)) > 0 || s.Messages(t) > 0; {
 			s.Retire()

@@ -43,7 +43,7 @@ func TestMend(t *testing.T) {
 			if err := s.Done(lanes[1], webhook.Attempts{}); err != nil { // b: concluded while broken
 				t.Errorf("done while broken: %v", err)
 			}
-			for deadline := time.Now().Add(30 * time.Second); s.Failed() != nil; <-time.After(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); s.Failed() != nil; <-time.After(5 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal(s.Failed())
 				}
@@ -89,7 +89,7 @@ func TestMendUnderALane(t *testing.T) {
 	}
 	s.Lose(t, "a") // the message is gone, and another comes
 	s.Break()
-	for deadline := time.Now().Add(30 * time.Second); s.Failed() != nil; <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.Failed() != nil; <-time.After(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(s.Failed())
 		}
@@ -123,7 +123,7 @@ func TestDeadLettersAge(t *testing.T) {
 	if len(dead(t, s, webhook.Page{})) != 1 {
 		t.Fatal("no dead letter")
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(dead(t, s, webhook.Page{})) > 0; <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(dead(t, s, webhook.Page{})) > 0; <-time.After(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is still there")
 		}
