@@ -59,7 +59,7 @@ async function start(t, binary, args, env) {
 }
 
 // until repeats check until it returns something, and returns that.
-export async function until(what, check, seconds = 20) {
+export async function until(what, check, seconds = 60) {
   const deadline = Date.now() + seconds * 1000;
   let last;
   while (Date.now() < deadline) {

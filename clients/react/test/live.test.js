@@ -40,7 +40,7 @@ const where = { netPosition: { _gt: '200' } }; // rows come and go
 const columns = ['instrumentId', 'symbol', 'netPosition', 'latestPrice'];
 const text = (rows) => [...rows].map((r) => JSON.stringify(columns.map((name) => r[name]))).sort().join('\n');
 
-test('hooks and bridges show states of the database, and go on doing so', { timeout: 60_000 }, async (t) => {
+test('hooks and bridges show states of the database, and go on doing so', { timeout: 300_000 }, async (t) => {
   const client = connect(t, moving);
   const states = new Set([text([])]);
   const live = client.liveRows({ source, where, columns });
@@ -88,7 +88,7 @@ test('hooks and bridges show states of the database, and go on doing so', { time
   await rich.cleanup();
 });
 
-test('one row by its `_key`, and row channels that change a query', { timeout: 60_000 }, async (t) => {
+test('one row by its `_key`, and row channels that change a query', { timeout: 300_000 }, async (t) => {
   const client = connect(t, moving);
   const queries = new QueryClient();
   t.after(() => queries.clear());
@@ -140,7 +140,7 @@ function condition(roll, rows, depth = 0) {
   ]);
 }
 
-test('what is asked of the gateway on demand never leaves out a row', { timeout: 120_000 }, async (t) => {
+test('what is asked of the gateway on demand never leaves out a row', { timeout: 300_000 }, async (t) => {
   const client = connect(t, still);
   const rows = (await query(still, '{ livePnL { instrumentId symbol netPosition latestPrice theoreticalPnl } }')).data.livePnL;
   for (const numbers of ['EXACT', 'NUMBER']) {

@@ -11,7 +11,7 @@ async function soon(what, promise) {
   let settled;
   const set = () => { settled = true; };
   promise.then(set, set);
-  await until(what, () => settled, 10_000);
+  await until(what, () => settled);
   return promise;
 }
 

@@ -98,7 +98,7 @@ export async function query(gateway, document, variables) {
 }
 
 /** Polls until check returns something true, and returns that. */
-export async function until(what, check, limit = 20_000) {
+export async function until(what, check, limit = 60_000) {
   for (const end = Date.now() + limit; ; await wait(20)) {
     const got = await check();
     if (got) return got;

@@ -6,7 +6,7 @@ import { binary } from './gateway.mjs';
 
 const named = process.argv.slice(2);
 const files = named.length ? named : readdirSync('.').filter((name) => name.endsWith('.test.mjs'));
-const flags = ['--test', '--test-force-exit', '--test-timeout=300000', '--test-concurrency=2'];
+const flags = ['--test', '--test-force-exit', '--test-timeout=600000', '--test-concurrency=2'];
 const env = { ...process.env, TYCOSTREAM_BIN: binary };
 const { status } = spawnSync(process.execPath, [...flags, ...files], { env, stdio: 'inherit' });
 process.exit(status ?? 1);
