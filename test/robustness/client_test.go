@@ -1,6 +1,7 @@
 package robustness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type client struct {
 	rows    held
 	within  bool // a set of frames has begun and not ended
 	state   string
+	time    uint64 // of the newest frame that has one
 	open    bool
 	link    *link
 	stalled time.Time // until then nothing is read
@@ -178,7 +180,7 @@ func (c *client) take(m *message) {
 	for i := range m.Events {
 		c.rows.apply(&m.Events[i], c.p, idempotent)
 	}
-	c.within, c.state = m.Kind != "" && !m.Last, m.State
+	c.within, c.state, c.time = m.Kind != "" && !m.Last, m.State, cmp.Or(m.Time, c.time)
 	if m.Last && m.Cursor != "" {
 		c.cursors = append(c.cursors, m.Cursor)
 		if len(c.cursors) > 60 {
@@ -217,13 +219,17 @@ func (c *client) behind(v *view, s *state) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	polls := c.p.Transport == overPost
-	switch {
+	switch { // rows alone say little: it may hold the same ones as long before
+	case time.Now().Before(c.stalled):
+		return "does not read"
 	case !c.open && !polls:
 		return "not connected"
 	case c.within && !polls:
 		return "in a set that has not ended"
 	case c.p.frames() && c.state != "LIVE":
 		return "told that the source is " + c.state
+	case c.p.frames() && c.time <= s.before && c.time < s.after: // a time before it; in between it may be either
+		return fmt.Sprintf("told of time %d, not yet of %d", c.time, s.after)
 	case len(want) != len(c.rows):
 		return fmt.Sprintf("%d rows instead of %d", len(c.rows), len(want))
 	}

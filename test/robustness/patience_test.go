@@ -2,6 +2,7 @@ package robustness
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -53,6 +54,34 @@ func TestAwait(t *testing.T) {
 	}()
 	if why := c.await(t.Context(), v, final, time.Now().Add(time.Minute)); why != "" {
 		t.Error(why)
+	}
+}
+
+// A client that holds the final rows by chance has not arrived: what came between
+// is still on its way to it.
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	r := idleRound()
+	c := &client{p: &profile{Kind: kindChanges, Select: selection{0}}, round: r, rows: held{}}
+	_, final := r.m.last()
+	v := newView(r.m, new(where))
+	c.open = true
+	for key := range final.rows {
+		c.rows[key] = []string{key}
+	}
+	tell := func(time uint64) string {
+		c.take(&message{Kind: "LIVE", Last: true, State: "LIVE", Time: time})
+		return c.behind(v, final)
+	}
+	if why := tell(final.before - 1); !strings.Contains(why, "told of time") {
+		t.Errorf("told of a time before the final one: %q", why)
+	}
+	if why := tell(final.after); why != "" {
+		t.Errorf("told of the final time: %q", why)
+	}
+	c.act(&action{Do: "stall", For: time.Minute})
+	if why := c.behind(v, final); why != "does not read" {
+		t.Errorf("while it does not read: %q", why)
 	}
 }
 

@@ -194,7 +194,14 @@ func (r *round) seal(ctx context.Context) {
 func (r *round) arrive(when string) {
 	n, final := r.m.last()
 	end := time.Now().Add(most)
-	for waited := true; waited && len(r.late) == 0; { // until all are there at once: some had yet to leave
+	// Until all are there at once, the gateways included: some clients had yet to
+	// leave, some held the final rows by chance and are told what came between.
+	for waited := true; waited && len(r.late) == 0; {
+		for _, c := range r.seers {
+			if why := c.ask(final); why != "" {
+				r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, 3*patience, why))
+			}
+		}
 		waited = false
 		for i, c := range r.clients {
 			if c.behind(r.views[i], final) == "" {
@@ -204,11 +211,6 @@ func (r *round) arrive(when string) {
 			if why := c.await(r.t.Context(), r.views[i], final, end); why != "" {
 				r.late = append(r.late, fmt.Sprintf("%s %s: no headway in %v: %s", c.p.Name, when, patience, why))
 			}
-		}
-	}
-	for _, c := range r.seers {
-		if why := c.ask(final); why != "" {
-			r.late = append(r.late, fmt.Sprintf("%s %s: not within %v: %s", c.p.Name, when, 3*patience, why))
 		}
 	}
 	for _, c := range r.clients {
