@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/tycostream/tycostream/internal/transport/socket"
 )
 
@@ -26,7 +28,7 @@ func TestPingsOverTLS(t *testing.T) {
 	eventually(t, "gone", func() bool { return active(g.Stats()) == 0 })
 }
 
-// wantBroken reads until the connection breaks.
+// wantBroken reads until the connection breaks, without a close that says all is well.
 func (c *client) wantBroken() {
 	c.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
@@ -37,6 +39,9 @@ func (c *client) wantBroken() {
 		}
 		if socket.IsTimeout(err) {
 			c.Fatal("it stays")
+		}
+		if websocket.IsCloseError(err, 1000, 1001) {
+			c.Errorf("closed: %v", err)
 		}
 		return
 	}

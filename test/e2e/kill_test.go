@@ -82,7 +82,7 @@ func killGateway(t *testing.T, kills int, setting string) {
 	eventually(t, "enough happens to prove something", func() error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if n := len(r.ids); n < 20*kills {
+		if n := r.eventsLocked(); n < 20*kills {
 			return fmt.Errorf("%d events", n)
 		}
 		return nil
@@ -202,7 +202,6 @@ type flaky struct {
 	busy  map[lane]bool
 	open  int // requests
 	heard []hearing
-	ids   map[string]bool // heard
 	wrong []string
 }
 
@@ -210,7 +209,7 @@ type lifeKey struct{}
 
 func newFlaky(t *testing.T) *flaky {
 	t.Helper()
-	r := &flaky{busy: map[lane]bool{}, ids: map[string]bool{}}
+	r := &flaky{busy: map[lane]bool{}}
 	r.Server = httptest.NewUnstartedServer(r)
 	r.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, lifeKey{}, int(r.life.Load()))
@@ -238,7 +237,6 @@ func (r *flaky) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.busy[h.lane] = true
 	r.open++
 	r.heard = append(r.heard, h)
-	r.ids[h.id] = true
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -287,6 +285,15 @@ func hear(req *http.Request, body []byte) (hearing, error) {
 	}, err
 }
 
+// eventsLocked is how many events have been heard, however often.
+func (r *flaky) eventsLocked() int {
+	ids := map[string]bool{}
+	for i := range r.heard {
+		ids[r.heard[i].id] = true
+	}
+	return len(ids)
+}
+
 // quiet waits until what a killed gateway sent has been heard.
 func (r *flaky) quiet(t *testing.T) {
 	t.Helper()
@@ -328,5 +335,5 @@ func (r *flaky) check(t *testing.T, m *mover, ends []int64) {
 			}
 		}
 	}
-	t.Logf("%d kills, %d changes of rows, %d of them seen for certain, %d events in %d requests", len(ends), changes, certain, len(r.ids), len(r.heard))
+	t.Logf("%d kills, %d changes of rows, %d of them seen for certain, %d events in %d requests", len(ends), changes, certain, r.eventsLocked(), len(r.heard))
 }

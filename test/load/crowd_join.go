@@ -166,21 +166,11 @@ func (c *crowd) visit(ctx context.Context, id int, due time.Time, stay time.Dura
 		return err
 	}
 	err := until(ctx, due.Add(stay))
-	for late := time.Now().Add(patience); err == nil && !c.isReady(m); err = until(ctx, time.Now().Add(time.Millisecond)) {
-		if time.Now().After(late) {
-			err = fmt.Errorf("client %d: no snapshot for %v", id+1, stay+patience)
-			break
-		}
+	if err == nil { // long since, as a rule
+		err = c.wait(ctx, fmt.Sprintf("the snapshot of client %d", id+1), func() bool { return m.ready })
 	}
 	c.leave(m)
 	return err
-}
-
-// isReady reports whether a member has its snapshot.
-func (c *crowd) isReady(m *member) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return m.ready
 }
 
 // until waits for a moment.

@@ -172,7 +172,7 @@ export const frame = () => new Promise((resolve) => setTimeout(resolve, 40));
 
 export async function until(check) {
   for (const end = Date.now() + 60_000; !(await check()); await frame()) {
-    if (Date.now() > end) throw new Error(`not within 10 s: ${check}`);
+    if (Date.now() > end) throw new Error(`not within a minute: ${check}`);
   }
 }
 

@@ -336,7 +336,7 @@ func Line(row relation.Row) string {
 const patience = time.Minute
 
 // Wait returns once cond holds; it is asked again whenever something happens
-// to the recorder. After 20 seconds the test fails.
+// to the recorder. When patience is over the test fails.
 func (r *Recorder) Wait(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
 	deadline := time.NewTimer(patience)

@@ -230,8 +230,8 @@ func TestChild(t *testing.T) {
 		}
 		select {} // until it is killed
 	}
-	for pending := 1; pending > 0; time.Sleep(10 * time.Millisecond) { //nolint:forbidigo // a process of its own, in real time
-		pending = s.Pending("")
+	for s.Pending("") > 0 {
+		<-time.After(10 * time.Millisecond)
 	}
 	d.Close(t.Context())
 	s.Close()
